@@ -1,0 +1,1 @@
+//! Edge: assembly: one file per verb.

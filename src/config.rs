@@ -1,0 +1,1 @@
+//! Edge: assembly: joins the rooms' own configuration types; unknown keys are refused.

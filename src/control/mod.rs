@@ -1,0 +1,1 @@
+//! Edge: the gate: whether an order may leave.

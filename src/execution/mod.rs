@@ -1,0 +1,1 @@
+//! Hot: the execution stage: order states, the order store, commands.

@@ -1,0 +1,1 @@
+//! Hot: the feature stage: one file per feature.

@@ -1,0 +1,3 @@
+//! Edge: arguments → configuration → a command in `cli` → exit code.
+
+fn main() {}

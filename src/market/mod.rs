@@ -1,0 +1,1 @@
+//! Hot: the market stage: books, synchronisation, candles, calendar, staleness, anomalies.

@@ -1,0 +1,1 @@
+//! Hot: counters and latency histograms.

@@ -1,0 +1,1 @@
+//! Edge: what people read: latency tables and plots, exports, summaries.

@@ -1,0 +1,1 @@
+//! Hot: sequences, barriers, the ring, SPSC queues and wait strategies. Knows no event.

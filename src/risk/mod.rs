@@ -1,0 +1,1 @@
+//! Hot: the risk stage: sizing, the table of checks, positions and P&L.

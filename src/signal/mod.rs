@@ -1,0 +1,1 @@
+//! Hot: the signal stage: one file per model, and the ensemble.

@@ -1,0 +1,4 @@
+//! Edge: venues: how bytes become inputs, and orders become bytes.
+
+pub mod directory;
+pub mod feed;
