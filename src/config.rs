@@ -1,1 +1,267 @@
-//! Edge: assembly: joins the rooms' own configuration types; unknown keys are refused.
+//! Edge: assembly: joins the rooms' own configuration types. One TOML file, then the environment
+//! (`TICKPATH__SECTION__KEY`), both checked: an unknown key is an error that names the nearest known one.
+
+use crate::runtime::placement::TopologyConfig;
+use crate::types::time::Nanos;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The configuration that the program runs with when it is given none: the generated market on the simulated venue.
+pub const EMBEDDED: &str = include_str!("default.toml");
+
+/// What environment variables must begin with.
+pub const ENVIRONMENT_PREFIX: &str = "TICKPATH__";
+
+/// A configuration that cannot be used; the text says where, what, and what would do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}; `tickpath init` writes one to start from", path.display())]
+    Read {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The text is no TOML, a key is unknown, or a value has the wrong type.
+    #[error("{origin}: {message}")]
+    Invalid {
+        /// The file, `the embedded default`, or the environment variable.
+        origin: String,
+        /// What and where.
+        message: String,
+    },
+    /// A room refuses its part.
+    #[error("[{section}]: {message}")]
+    Room {
+        /// The section.
+        section: &'static str,
+        /// What the room says.
+        message: String,
+    },
+}
+
+impl ConfigError {
+    /// A room's refusal.
+    pub fn room(section: &'static str, error: impl std::fmt::Display) -> Self {
+        Self::Room { section, message: error.to_string() }
+    }
+}
+
+crate::code_enum! {
+    /// What the host may do.
+    pub enum Mode {
+        /// Market data, features and signals only: the gate stays closed.
+        Observe = 1, "observe";
+        /// Orders go to the simulated venue.
+        Paper = 2, "paper";
+    }
+}
+
+impl Serialize for Mode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_name(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is no mode; known: observe, paper (this version reaches no real venue)"))
+        })
+    }
+}
+
+/// `[host]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostConfig {
+    /// Name of this host in ids: letters, digits, `-` and `_`, at most 12.
+    pub name: String,
+    /// `observe` or `paper`. Observing is the default; the embedded configuration says `paper`.
+    pub mode: Mode,
+    /// Where the main job keeps its journal.
+    pub data_dir: PathBuf,
+    /// Interval of timer inputs in milliseconds, 1..=60 000.
+    pub timer_interval_ms: u64,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self { name: "tickpath-1".to_owned(), mode: Mode::Observe, data_dir: "tickpath-data".into(), timer_interval_ms: 1000 }
+    }
+}
+
+impl HostConfig {
+    /// Interval of timer inputs.
+    pub fn timer_interval(&self) -> Nanos {
+        i64::try_from(self.timer_interval_ms.clamp(1, 60_000)).unwrap_or(1000) * crate::types::time::MILLIS
+    }
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name, mode, data folder.
+    #[serde(default)]
+    pub host: HostConfig,
+    /// Threads and cores.
+    #[serde(default)]
+    pub topology: TopologyConfig,
+    /// Books, candles, anomalies.
+    #[serde(default)]
+    pub market: crate::market::Config,
+    /// Features.
+    #[serde(default)]
+    pub feature: crate::feature::Config,
+    /// Models.
+    #[serde(default)]
+    pub signal: crate::signal::Config,
+    /// Sizing and limits: every limit must be given.
+    pub risk: crate::risk::Config,
+    /// Orders.
+    #[serde(default)]
+    pub execution: crate::execution::Config,
+    /// Segments, retention, durability.
+    #[serde(default)]
+    pub journal: crate::journal::Config,
+    /// The simulated venue and the generated market.
+    #[serde(default)]
+    pub sim: crate::venue::sim::Config,
+}
+
+/// A configuration and where its values came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// The file, or `the embedded default`.
+    pub origin: String,
+    /// Environment variables that changed something.
+    pub overrides: Vec<String>,
+}
+
+/// Loads `path`, or the embedded default, and lays `environment` over it.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn load(path: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Loaded, ConfigError> {
+    let (text, origin) = match path {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            (text, path.display().to_string())
+        }
+        None => (EMBEDDED.to_owned(), "the embedded default".to_owned()),
+    };
+    // First as it stands, so that a fault is shown with its line.
+    let config: Config = toml::from_str(&text).map_err(|e| invalid(&origin, &e))?;
+    let mut variables: Vec<(String, String)> = environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect();
+    if variables.is_empty() {
+        return Ok(Loaded { config, origin, overrides: Vec::new() });
+    }
+    variables.sort();
+    let mut table: toml::Table = toml::from_str(&text).map_err(|e| invalid(&origin, &e))?;
+    let mut config = config;
+    let mut overrides = Vec::new();
+    for (name, value) in variables {
+        set(&mut table, &name, &value)?;
+        config = table.clone().try_into().map_err(|e: toml::de::Error| invalid(&format!("environment variable {name}"), &e))?;
+        overrides.push(name);
+    }
+    Ok(Loaded { config, origin, overrides })
+}
+
+/// Sets `TICKPATH__A__B=value` as `a.b`; the value is read as TOML if it is some, else taken as text.
+fn set(table: &mut toml::Table, name: &str, value: &str) -> Result<(), ConfigError> {
+    let path: Vec<String> = name[ENVIRONMENT_PREFIX.len()..].split("__").map(str::to_lowercase).collect();
+    let value = toml::from_str::<toml::Table>(&format!("value = {value}"))
+        .ok()
+        .and_then(|mut t| t.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    let Some((key, sections)) = path.split_last() else { return Ok(()) };
+    let mut at = table;
+    for section in sections {
+        let next = at.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let toml::Value::Table(next) = next else {
+            return Err(ConfigError::Invalid {
+                origin: format!("environment variable {name}"),
+                message: format!("`{section}` is a value, not a section"),
+            });
+        };
+        at = next;
+    }
+    at.insert(key.clone(), value);
+    Ok(())
+}
+
+fn invalid(origin: &str, error: &toml::de::Error) -> ConfigError {
+    let mut message = error.to_string();
+    if let Some(nearest) = nearest(error.message()) {
+        message = format!("{}\nDid you mean `{nearest}`?", message.trim_end());
+    }
+    ConfigError::Invalid { origin: origin.to_owned(), message }
+}
+
+/// The known name nearest to the unknown one, out of serde's "unknown field `x`, expected one of `a`, `b`".
+fn nearest(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    if !message.contains("unknown field") && !message.contains("unknown variant") {
+        return None;
+    }
+    let unknown = quoted.next()?;
+    quoted.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b))).map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+        pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>().into_iter()
+    }
+
+    #[test]
+    fn the_embedded_default_loads_and_is_shown_as_it_is_read() {
+        let loaded = load(None, environment(&[])).unwrap();
+        assert_eq!(loaded.config.host.mode, Mode::Paper);
+        let text = toml::to_string(&loaded.config).unwrap();
+        let again: Config = toml::from_str(&text).unwrap();
+        assert_eq!(toml::to_string(&again).unwrap(), text);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.toml");
+        std::fs::write(&path, EMBEDDED.replace("timer_interval_ms", "timer_intervall_ms")).unwrap();
+        let text = load(Some(&path), environment(&[])).unwrap_err().to_string();
+        assert!(text.contains("timer_intervall_ms") && text.contains("Did you mean `timer_interval_ms`?") && text.contains("line"), "{text}");
+        assert!(text.contains("t.toml"), "{text}");
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file() {
+        let loaded = load(None, environment(&[("TICKPATH__HOST__NAME", "desk-7"), ("TICKPATH__TOPOLOGY__RING_SLOTS", "256"), ("PATH", "x")])).unwrap();
+        assert_eq!(loaded.config.host.name, "desk-7");
+        assert_eq!(loaded.config.topology.ring_slots, 256);
+        assert_eq!(loaded.overrides.len(), 2);
+        let text = load(None, environment(&[("TICKPATH__TOPOLOGY__RINGSLOTS", "256")])).unwrap_err().to_string();
+        assert!(text.contains("TICKPATH__TOPOLOGY__RINGSLOTS") && text.contains("ring_slots"), "{text}");
+        let text = load(None, environment(&[("TICKPATH__HOST__MODE", "live")])).unwrap_err().to_string();
+        assert!(text.contains("observe, paper"), "{text}");
+    }
+
+    #[test]
+    fn a_missing_file_says_what_to_do() {
+        let text = load(Some(Path::new("no/such.toml")), environment(&[])).unwrap_err().to_string();
+        assert!(text.contains("no/such.toml") && text.contains("tickpath init"), "{text}");
+    }
+
+    #[test]
+    fn risk_limits_have_no_silent_default() {
+        let text = toml::from_str::<Config>("").unwrap_err().to_string();
+        assert!(text.contains("risk"), "{text}");
+    }
+}

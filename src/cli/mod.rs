@@ -1,1 +1,110 @@
-//! Edge: assembly: one file per verb.
+//! Edge: assembly: one file per verb; arguments, exit codes.
+
+pub mod check;
+pub mod doctor;
+pub mod exit;
+pub mod export;
+pub mod init;
+pub mod parity;
+pub mod replay;
+pub mod run;
+pub mod verify;
+
+use crate::report::{latency, summary};
+use crate::runtime::host::Outcome;
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+
+/// Tickpath: a trading host. Without a command it runs the main job: the generated market on the simulated venue.
+#[derive(Debug, Parser)]
+#[command(name = "tickpath", version, about, args_conflicts_with_subcommands = false)]
+pub struct Cli {
+    /// Configuration file (TOML); without it the embedded default.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON object instead of text for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do; nothing = `run`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the main job: the generated market on the simulated venue, paper mode (also without any command).
+    Run(run::RunArgs),
+    /// Replay recorded captures through all stages.
+    Replay(replay::ReplayArgs),
+    /// Write what a journal holds as CSV, JSON lines or Parquet.
+    Export(export::ExportArgs),
+    /// Replay a journal and show the first place where the outputs differ from the recorded ones.
+    Parity(parity::ParityArgs),
+    /// Check a journal: what was altered, lost or cut off, and where.
+    Verify(verify::VerifyArgs),
+    /// Show the resolved configuration; unknown keys are refused.
+    Check(check::CheckArgs),
+    /// Write a configuration file to start from.
+    Init(init::InitArgs),
+    /// Look at this machine: cores, clock, memory, disk, and what to do about each.
+    Doctor(doctor::DoctorArgs),
+}
+
+/// Runs the command; the exit code is stable: see [`exit`].
+pub fn main(cli: &Cli) -> exit::Code {
+    let result = match &cli.command {
+        None => run::main(cli, &run::RunArgs::default()),
+        Some(Command::Run(args)) => run::main(cli, args),
+        Some(Command::Replay(args)) => replay::main(cli, args),
+        Some(Command::Export(args)) => export::main(cli, args),
+        Some(Command::Parity(args)) => parity::main(cli, args),
+        Some(Command::Verify(args)) => verify::main(cli, args),
+        Some(Command::Check(args)) => check::main(cli, args),
+        Some(Command::Init(args)) => init::main(cli, args),
+        Some(Command::Doctor(args)) => doctor::main(cli, args),
+    };
+    result.unwrap_or_else(|error| error.tell(cli.json))
+}
+
+/// Prints the summary of a run, writes its latency files, and says how it ended.
+///
+/// # Errors
+/// The latency files cannot be written.
+pub fn finish(cli: &Cli, outcome: &Outcome, latency_dir: Option<&Path>) -> Result<exit::Code, exit::Failure> {
+    if cli.json {
+        println!("{}", summary::to_json(outcome));
+    } else {
+        println!("{}", summary::to_text(outcome).trim_end());
+    }
+    if let Some(dir) = latency_dir {
+        let written = latency::write_files(&outcome.view.latency, dir)
+            .map_err(|e| exit::Failure::new(exit::Code::Error, format!("cannot write the latency files to {}: {e}", dir.display())))?;
+        if !cli.json && !written.is_empty() {
+            println!("latency plot and {} histograms in {}", written.len() - 1, dir.display());
+        }
+    }
+    let clean = outcome.problems.is_clean() && outcome.not_approved == 0 && outcome.not_encodable == 0;
+    Ok(if clean { exit::Code::Ok } else { exit::Code::Error })
+}
+
+/// Refuses a folder that holds no journal, before anything is created in it.
+///
+/// # Errors
+/// Exit code 2.
+pub fn must_be_journal(dir: &Path) -> Result<(), exit::Failure> {
+    if dir.join("audit").is_dir() {
+        return Ok(());
+    }
+    let what = if dir.exists() { "holds no journal (no `audit` folder in it)" } else { "does not exist" };
+    Err(exit::Failure::new(
+        exit::Code::Usage,
+        format!("{} {what}; give the folder that `tickpath run` or `tickpath replay --journal` wrote", dir.display()),
+    ))
+}
+
+/// A spinner for work of unknown length; hidden where nobody looks.
+pub fn spinner(quiet: bool) -> indicatif::ProgressBar {
+    use std::io::IsTerminal;
+    if quiet || !std::io::stderr().is_terminal() { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new_spinner() }
+}

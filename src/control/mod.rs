@@ -1,1 +1,3 @@
 //! Edge: the gate: whether an order may leave.
+
+pub mod gate;

@@ -65,6 +65,8 @@ crate::code_enum! {
         PriceLimit = 11, "price_limit";
         /// The venue closed.
         SessionEnd = 12, "session_end";
+        /// Stopped by our own gate, last before the wire: it never left the host.
+        Gated = 13, "gated";
     }
 }
 

@@ -1,1 +1,7 @@
-//! Edge: what people read: latency tables and plots, exports, summaries.
+//! Edge: what people read: latency tables and plots, summaries, the live view.
+
+pub mod export;
+pub mod latency;
+pub mod live;
+pub mod number;
+pub mod summary;

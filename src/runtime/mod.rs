@@ -1,1 +1,39 @@
 //! Edge: assembly: every ring and thread on one page, the loops, pinning, the clock.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`topology`] | EVERY ring and thread, numbered in the data's order; start and join |
+//! | [`placement`] | which stages share a thread; parsing and defaults |
+//! | [`sections`] | which bytes of the slot belong to whom, for the ring |
+//! | [`group`] | stages fused on one thread; stamps between them |
+//! | [`outlet`] | from the execution section to the venue: approval, encoding, the gate |
+//! | [`frames`] | blocks of raw messages from a loader thread to the sequencer's |
+//! | [`inflow`] | what is sequenced: a capture, the generated market |
+//! | [`simulation`] | the discrete-event loop: what happens next in simulated time |
+//! | [`sequencer`] | the producer's end of the ring: sequence numbers, timers, watermark |
+//! | [`recorder`] | the reader behind execution: digest, journal, histograms, live numbers |
+//! | [`playback`] | a journal through the stages again, on one thread |
+//! | [`recovery`] | what a restart takes from the journal |
+//! | [`clock`] | the TSC, and wall time for pacing |
+//! | [`cores`] | cores that exist, pinning |
+
+pub mod clock;
+pub mod cores;
+pub mod decoders;
+pub mod frames;
+pub mod group;
+pub mod host;
+pub mod inflow;
+pub mod loader;
+pub mod outlet;
+pub mod placement;
+pub mod playback;
+pub mod problems;
+pub mod recorder;
+pub mod recovery;
+pub mod sections;
+pub mod sequencer;
+pub mod simulation;
+pub mod timers;
+pub mod topology;
+pub mod venue_side;

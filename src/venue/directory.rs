@@ -29,6 +29,7 @@ pub enum DirectoryError {
 pub struct Directory {
     instruments: Vec<Instrument>,
     by_symbol: HashMap<(VenueKind, Symbol), InstrumentId, FxBuildHasher>,
+    catalogue: HashMap<(VenueKind, Symbol), Instrument, FxBuildHasher>,
     instruments_max: usize,
     open: bool,
 }
@@ -40,9 +41,24 @@ impl Directory {
         Self {
             instruments: Vec::with_capacity(instruments_max),
             by_symbol: HashMap::with_capacity_and_hasher(instruments_max, FxBuildHasher),
+            catalogue: HashMap::default(),
             instruments_max,
             open: true,
         }
+    }
+
+    /// Adds definitions that hold once their symbol turns up (a venue's exchangeInfo lists thousands; the host carries
+    /// only those that it sees). With a catalogue, symbols of its venues that it does not list are unknown. Allocates:
+    /// for start-up and for definition frames.
+    pub fn catalogue(&mut self, instruments: impl IntoIterator<Item = Instrument>) {
+        for instrument in instruments {
+            self.catalogue.insert((instrument.venue, instrument.symbol), instrument);
+        }
+    }
+
+    /// How many definitions wait for their symbol.
+    pub fn catalogue_len(&self) -> usize {
+        self.catalogue.len()
     }
 
     /// From now on unknown symbols are errors.
@@ -96,6 +112,8 @@ impl Directory {
 
     /// Adds an instrument of which only the symbol and the decimals of its first numbers are known.
     ///
+    /// A symbol of the [`catalogue`](Self::catalogue) gets the definition from there instead.
+    ///
     /// # Errors
     /// [`DirectoryError::Closed`] when definitions were given and this is not among them.
     pub fn infer(
@@ -109,9 +127,15 @@ impl Directory {
             return Err(DirectoryError::Closed);
         }
         let text = core::str::from_utf8(symbol).map_err(|_| DirectoryError::BadSymbol)?;
+        let name = Symbol::from(text).map_err(|_| DirectoryError::BadSymbol)?;
+        if !self.catalogue.is_empty() {
+            let listed = *self.catalogue.get(&(venue, name)).ok_or(DirectoryError::Closed)?;
+            let id = self.define(listed)?;
+            return Ok(self.instruments[id.index()]);
+        }
         let instrument = Instrument {
             id: InstrumentId::NONE,
-            symbol: Symbol::from(text).map_err(|_| DirectoryError::BadSymbol)?,
+            symbol: name,
             venue,
             contract: if venue == VenueKind::BinanceCoinm { Contract::Inverse } else { Contract::Linear },
             calendar: match venue {

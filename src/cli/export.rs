@@ -1,0 +1,95 @@
+//! Edge: `tickpath export --journal DIR --what … --format …`.
+
+use super::Cli;
+use super::exit::{Code, Failure};
+use crate::journal::Reader;
+use crate::report::export::rows::RowMaker;
+use crate::report::export::sink::Sink;
+use crate::report::export::{Format, What};
+use crate::report::number::grouped;
+use crate::runtime::{host, playback};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+/// Arguments of `export`.
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// The journal's folder.
+    #[arg(long, value_name = "DIR")]
+    pub journal: PathBuf,
+    /// bbo, trades, candles, features, signals, risk, orders or fills.
+    #[arg(long, value_parser = parse_what)]
+    pub what: What,
+    /// csv, jsonl or parquet.
+    #[arg(long, default_value = "csv", value_parser = parse_format)]
+    pub format: Format,
+    /// The file to write; standard output without it.
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+fn names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> String {
+    all.iter().map(|x| name(*x)).collect::<Vec<_>>().join(", ")
+}
+
+fn parse_what(text: &str) -> Result<What, String> {
+    What::from_name(text).ok_or_else(|| format!("expected one of {}", names(What::ALL, What::name)))
+}
+
+fn parse_format(text: &str) -> Result<Format, String> {
+    Format::from_name(text).ok_or_else(|| format!("expected one of {}", names(Format::ALL, Format::name)))
+}
+
+/// Replays the journal through the stages, which gives every section again, and writes the rows.
+///
+/// # Errors
+/// A journal that is not there or damaged, a file that cannot be written, or outputs that are not the recorded ones.
+pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
+    super::must_be_journal(&args.journal)?;
+    let config = host::config_of(&args.journal)?;
+    let mut stages = host::stages(&config)?;
+    let mut reader = Reader::open(&args.journal)?;
+    let mut maker = RowMaker::new(args.what, stages.feature.names());
+    let shown = args.out.as_ref().map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());
+    let failed = |e: std::io::Error| Failure::new(Code::Error, format!("cannot write {shown}: {e}"));
+    let mut sink = Sink::create(args.format, &maker.columns(), args.out.as_deref()).map_err(failed)?;
+    let mut rows = 0u64;
+    let mut trouble: Option<std::io::Error> = None;
+    let bar = super::spinner(cli.json || args.out.is_none());
+    let report = playback::play(&mut reader, &mut stages, |slot, _| {
+        maker.rows(slot, &mut |row| {
+            if trouble.is_none() {
+                rows += 1;
+                trouble = sink.write(&row).err();
+            }
+        });
+        if slot.input.sequence & 0xffff == 0 {
+            bar.set_message(format!("{} inputs, {} rows", grouped(slot.input.sequence), grouped(rows)));
+            bar.tick();
+        }
+        if trouble.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    bar.finish_and_clear();
+    if let Some(error) = trouble {
+        // A reader such as `head` that has seen enough is no failure.
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Ok(Code::Ok);
+        }
+        return Err(failed(error));
+    }
+    sink.finish().map_err(failed)?;
+    if args.out.is_some() {
+        if cli.json {
+            println!("{}", serde_json::json!({"rows": rows, "inputs": report.replayed, "out": shown, "divergences": report.divergences}));
+        } else {
+            println!("{} rows of {} inputs in {shown}", grouped(rows), grouped(report.replayed));
+        }
+    }
+    if report.divergences > 0 {
+        return Err(Failure::new(
+            Code::Error,
+            format!("{} of the replayed outputs differ from the recorded ones: the rows are of the replay; see `tickpath parity`", report.divergences),
+        ));
+    }
+    Ok(Code::Ok)
+}

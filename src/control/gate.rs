@@ -1,0 +1,87 @@
+//! Hot: the last words before the wire: a handful of atomics that any thread may set and the gateway asks.
+//!
+//! Gate *reasons* are inputs (journaled, so that replay sees them in their place, and risk refuses by them). What stands
+//! here acts at once, needs no ring, no journal and no lock, and is asked last for every order.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The switches. Everything that guards an order fails closed.
+#[derive(Debug, Default)]
+pub struct Gate {
+    killed: AtomicBool,
+    stop: AtomicBool,
+    journal_fault: AtomicBool,
+    blocked: AtomicU64,
+}
+
+impl Gate {
+    /// Latches the kill switch: from now on no new order leaves this process; cancels still do.
+    pub fn kill(&self) {
+        self.killed.store(true, Ordering::Release);
+    }
+
+    /// Whether the kill switch is set.
+    #[inline]
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire)
+    }
+
+    /// Asks the run to end.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Whether the run is to end.
+    #[inline]
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// The journal cannot write: no new order may leave from now on.
+    pub fn journal_failed(&self) {
+        self.journal_fault.store(true, Ordering::Release);
+    }
+
+    /// Whether the journal failed.
+    #[inline]
+    pub fn is_journal_faulted(&self) -> bool {
+        self.journal_fault.load(Ordering::Acquire)
+    }
+
+    /// Whether a *new* order may leave now. Counts the refusals.
+    #[inline]
+    pub fn lets_new_order_pass(&self) -> bool {
+        let pass = !self.is_killed() && !self.is_journal_faulted();
+        if !pass {
+            self.blocked.fetch_add(1, Ordering::Relaxed);
+        }
+        pass
+    }
+
+    /// New orders that were stopped here.
+    pub fn blocked(&self) -> u64 {
+        self.blocked.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kill_is_latched_and_counted() {
+        let gate = Gate::default();
+        assert!(gate.lets_new_order_pass());
+        gate.kill();
+        assert!(!gate.lets_new_order_pass());
+        assert!(!gate.lets_new_order_pass());
+        assert_eq!(gate.blocked(), 2);
+    }
+
+    #[test]
+    fn a_failed_journal_closes_it() {
+        let gate = Gate::default();
+        gate.journal_failed();
+        assert!(!gate.lets_new_order_pass());
+    }
+}

@@ -1,0 +1,226 @@
+//! Edge: the summary of a run, for people and for programs.
+
+use super::latency;
+use super::number::{grouped, money, nanos, px, qty};
+use crate::event::market::{InvalidReason, flags};
+use crate::metric::latency::{BYTES_TO_DECISION, BYTES_TO_ORDER, LatencySet};
+use crate::runtime::host::{Outcome, span};
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+fn quantiles(histogram: &Histogram<u64>) -> Value {
+    if histogram.is_empty() {
+        return Value::Null;
+    }
+    json!({
+        "p50": histogram.value_at_quantile(0.5),
+        "p90": histogram.value_at_quantile(0.9),
+        "p99": histogram.value_at_quantile(0.99),
+        "p999": histogram.value_at_quantile(0.999),
+        "p9999": histogram.value_at_quantile(0.9999),
+        "max": histogram.max(),
+        "samples": histogram.len(),
+    })
+}
+
+/// Latency from bytes in to encoded order out; where no order was made, to the finished decision.
+fn headline(set: &LatencySet) -> (&'static str, &Histogram<u64>) {
+    if set.get(BYTES_TO_ORDER).is_empty() {
+        ("bytes in to decision (no order was made)", set.get(BYTES_TO_DECISION))
+    } else {
+        ("bytes in to encoded order out", set.get(BYTES_TO_ORDER))
+    }
+}
+
+/// One JSON object.
+pub fn to_json(outcome: &Outcome) -> Value {
+    let view = &outcome.view;
+    let (what, histogram) = headline(&view.latency);
+    let mut latency = quantiles(histogram);
+    if latency.is_null() {
+        latency = json!({"p50": null, "p99": null, "p999": null, "max": null, "samples": 0});
+    }
+    if let Value::Object(map) = &mut latency {
+        map.insert("what".to_owned(), json!(what));
+    }
+    let spans: serde_json::Map<String, Value> = crate::metric::latency::SPANS
+        .iter()
+        .enumerate()
+        .map(|(i, name)| ((*name).to_owned(), quantiles(view.latency.get(i))))
+        .collect();
+    let instruments: Vec<Value> = view
+        .instruments
+        .values()
+        .map(|v| {
+            let (i, slot) = (&v.instrument, &v.slot);
+            let decimals = slot.risk.money_decimals;
+            json!({
+                "instrument": i.name(),
+                "inferred": i.inferred,
+                "price_decimals": i.price_decimals,
+                "qty_decimals": i.qty_decimals,
+                "book_valid": slot.market.has(flags::VALID),
+                "invalid_reason": InvalidReason::from_code(slot.market.invalid_reason).map(InvalidReason::name),
+                "bid": px(i, slot.market.bid.px),
+                "ask": px(i, slot.market.ask.px),
+                "position": qty(i, slot.risk.position),
+                "realized": money(slot.risk.realized, decimals),
+                "unrealized": money(slot.risk.unrealized, decimals),
+                "fees": money(slot.risk.fees, decimals),
+                "fills": v.fills,
+            })
+        })
+        .collect();
+    let counts: serde_json::Map<String, Value> =
+        view.counts.rows().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let refusals: serde_json::Map<String, Value> = view
+        .refusals
+        .iter()
+        .map(|(code, count)| (crate::risk::check_name(*code).to_owned(), json!(count)))
+        .collect();
+    json!({
+        "events": outcome.counts.events,
+        "inputs": outcome.counts.inputs,
+        "orders": view.counts.orders,
+        "cancels": view.counts.cancels,
+        "fills": view.counts.fills,
+        "signals": view.counts.signals,
+        "output_hash": view.output_hash.to_string(),
+        "seconds": outcome.seconds,
+        "events_per_second": rate(outcome.counts.events, outcome.seconds),
+        "latency_ns": latency,
+        "latency_spans_ns": spans,
+        "stamp_cost_ns": outcome.stamp_cost_ns,
+        "simulated_seconds": span(&outcome.counts) as f64 / 1e9,
+        "feed_latency_ns": view.feed_latency.map(|(low, high)| json!({"min": low, "max": high})),
+        "placement": outcome.placement,
+        "epoch": outcome.epoch,
+        "journal": outcome.journal_dir.as_ref().map(|d| d.display().to_string()),
+        "last_sequence": view.sequence,
+        "counts": counts,
+        "refusals": refusals,
+        "ring_full": outcome.stalls,
+        "gated": outcome.gated,
+        "not_approved": outcome.not_approved,
+        "not_encodable": outcome.not_encodable,
+        "instruments": instruments,
+        "problems": outcome.problems.told,
+        "problem_count": outcome.problems.count,
+        "error": outcome.problems.fatal,
+    })
+}
+
+fn rate(events: u64, seconds: f64) -> u64 {
+    if seconds > 0.0 { (events as f64 / seconds) as u64 } else { 0 }
+}
+
+/// The summary for people.
+pub fn to_text(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_text(&mut text, outcome);
+    text
+}
+
+fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
+    let view = &outcome.view;
+    let counts = &view.counts;
+    writeln!(
+        text,
+        "{} market messages ({} inputs) of {:.1} s market time in {:.3} s: {} messages/s",
+        grouped(outcome.counts.events),
+        grouped(outcome.counts.inputs),
+        span(&outcome.counts) as f64 / 1e9,
+        outcome.seconds,
+        grouped(rate(outcome.counts.events, outcome.seconds)),
+    )?;
+    writeln!(text, "placement   {}", outcome.placement)?;
+    writeln!(
+        text,
+        "books       {} updates, {} gaps, {} invalidated, {} crossed, {} quote mismatches, {} anomalies",
+        grouped(counts.book_updates),
+        counts.gaps,
+        counts.books_invalidated,
+        counts.crossed,
+        counts.quote_mismatches,
+        counts.anomalies
+    )?;
+    if let Some((low, high)) = view.feed_latency {
+        let note = if low < 0 { "  (negative: the local clock is behind the venue's; kept as it is)" } else { "" };
+        writeln!(text, "feed        latency {:.3} to {:.3} ms{note}", low as f64 / 1e6, high as f64 / 1e6)?;
+    }
+    writeln!(
+        text,
+        "flow        {} signals, {} approved, {} refused, {} orders, {} cancels, {} fills, {} rejected",
+        grouped(counts.signals),
+        counts.approved,
+        counts.refused,
+        counts.orders,
+        counts.cancels,
+        counts.fills,
+        counts.rejected
+    )?;
+    for (code, count) in &view.refusals {
+        writeln!(text, "            refused {count} × {}", crate::risk::check_name(*code))?;
+    }
+    for v in view.instruments.values() {
+        let (i, slot) = (&v.instrument, &v.slot);
+        let d = slot.risk.money_decimals;
+        write!(
+            text,
+            "{:<24} bid {} ask {}  position {}  realized {}  unrealized {}  fees {}",
+            i.name(),
+            px(i, slot.market.bid.px),
+            px(i, slot.market.ask.px),
+            qty(i, slot.risk.position),
+            money(slot.risk.realized, d),
+            money(slot.risk.unrealized, d),
+            money(slot.risk.fees, d)
+        )?;
+        if i.inferred {
+            write!(text, "  [definition inferred: {} price and {} quantity decimals]", i.price_decimals, i.qty_decimals)?;
+        }
+        writeln!(text)?;
+        if !slot.market.has(flags::VALID) {
+            let reason = InvalidReason::from_code(slot.market.invalid_reason).map_or("unknown", InvalidReason::name);
+            let hint = match InvalidReason::from_code(slot.market.invalid_reason) {
+                Some(InvalidReason::NoSnapshot) => ": the data holds no snapshot to begin from, so there is no book and no signal",
+                Some(InvalidReason::SnapshotTooOld) => ": the snapshot is older than the first difference; a newer one is needed",
+                _ => "",
+            };
+            writeln!(text, "            book not valid: {reason}{hint}")?;
+        }
+    }
+    let (what, histogram) = headline(&view.latency);
+    if !histogram.is_empty() {
+        writeln!(
+            text,
+            "latency     {what}: p50 {}, p99 {}, p99.9 {}, max {} ({} samples; one stamp costs {:.1} ns)",
+            nanos(histogram.value_at_quantile(0.5)),
+            nanos(histogram.value_at_quantile(0.99)),
+            nanos(histogram.value_at_quantile(0.999)),
+            nanos(histogram.max()),
+            grouped(histogram.len()),
+            outcome.stamp_cost_ns
+        )?;
+        writeln!(text, "\n{}", latency::table(&view.latency).trim_end())?;
+    }
+    writeln!(text, "output hash {} up to sequence {}", view.output_hash, view.sequence)?;
+    if let Some(dir) = &outcome.journal_dir {
+        writeln!(text, "journal     {} (epoch {})", dir.display(), outcome.epoch)?;
+    }
+    if outcome.not_approved + outcome.not_encodable > 0 {
+        writeln!(text, "FAULT       {} commands without approval, {} not encodable: please report this", outcome.not_approved, outcome.not_encodable)?;
+    }
+    for problem in &outcome.problems.told {
+        writeln!(text, "problem     {problem}")?;
+    }
+    if outcome.problems.count > outcome.problems.told.len() as u64 {
+        writeln!(text, "problem     … {} in all", outcome.problems.count)?;
+    }
+    if let Some(fatal) = &outcome.problems.fatal {
+        writeln!(text, "ended early {fatal}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,384 @@
+//! Edge: a host from a configuration: stages, journal, threads, one run, and what came of it.
+
+use super::clock::{Pacer, Tsc, wall_now};
+use super::cores;
+use super::decoders::AnyDecoder;
+use super::frames::block_channel;
+use super::group::Stages;
+use super::inflow::Inflow;
+use super::loader::{self, LoaderProgress};
+use super::problems::Problems;
+use super::recorder::View;
+use super::recovery::{self, Restored};
+use super::simulation::{Limits, LoopProgress, Simulation, SimulationCounts, Surroundings};
+use super::topology::{self, Front, TopologyError, TopologySetup};
+use super::venue_side::{Exchange, VenueSide};
+use crate::config::{Config, ConfigError, Mode};
+use crate::control::gate::Gate;
+use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind};
+use crate::journal::{self, Durability, JournalError, Writer};
+use crate::types::ids::{InstrumentId, SourceId};
+use crate::types::instrument::Instrument;
+use crate::types::time::{Nanos, UnixNanos};
+use crate::venue::capture::{CaptureError, CaptureReader};
+use crate::venue::directory::Directory;
+use crate::venue::sim::generator::Generator;
+use crate::venue::sim::latency::LatencyModel;
+use crate::venue::sim::recorded::RecordedVenue;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// Why a run could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Threads, cores, ring.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A capture.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// A journal that already has records, where a fresh one is needed.
+    #[error("{} already holds a journal up to sequence {sequence}; a replay needs an empty folder: choose another, or remove it", dir.display())]
+    JournalNotEmpty {
+        /// The folder.
+        dir: PathBuf,
+        /// Its last sequence.
+        sequence: u64,
+    },
+    /// The captures hold no message at all.
+    #[error("nothing to replay: the files hold no market message")]
+    NothingToReplay,
+    /// A thread could not be started or ended badly.
+    #[error("{0}")]
+    Thread(String),
+}
+
+/// Where market data comes from.
+pub enum Source {
+    /// Recorded captures, merged by local time.
+    Captures(Vec<Box<dyn CaptureReader>>),
+    /// The generated market.
+    Generated,
+}
+
+/// How a run is to go.
+#[derive(Default)]
+pub struct RunOptions {
+    /// Where to keep the journal; `None` = none.
+    pub journal_dir: Option<PathBuf>,
+    /// Whether the journal must be empty (replay) or is continued (main job).
+    pub fresh_journal: bool,
+    /// Simulated seconds for each real one; `None` = as fast as it goes.
+    pub speed: Option<f64>,
+    /// When to end.
+    pub limits: Limits,
+    /// For the live view.
+    pub shared: Option<Arc<Mutex<View>>>,
+    /// Simulated time at which a generated market begins; `None` = now.
+    pub start: Option<UnixNanos>,
+    /// Definitions that were given in a file.
+    pub definitions: Vec<Instrument>,
+}
+
+/// A run under way: what the thread that shows it may look at.
+pub struct Running {
+    /// The switches.
+    pub gate: Arc<Gate>,
+    /// Messages and bytes so far.
+    pub progress: Arc<LoopProgress>,
+    /// Bytes of all files.
+    pub bytes_total: u64,
+    /// The placement in force.
+    pub placement: String,
+    /// What was recovered.
+    pub restored: Restored,
+    /// Epoch of this run.
+    pub epoch: u64,
+    thread: std::thread::JoinHandle<Result<Outcome, HostError>>,
+}
+
+/// What came of a run.
+pub struct Outcome {
+    /// What the loop counted.
+    pub counts: SimulationCounts,
+    /// What the recorder saw.
+    pub view: View,
+    /// All instruments.
+    pub instruments: Vec<Instrument>,
+    /// What went wrong.
+    pub problems: Problems,
+    /// Wall time from the first input to the last recorded slot.
+    pub seconds: f64,
+    /// The placement in force.
+    pub placement: String,
+    /// Times that the ring was full.
+    pub stalls: u64,
+    /// New orders that the gate stopped last before the wire.
+    pub gated: u64,
+    /// Commands not covered by an approval; must be 0.
+    pub not_approved: u64,
+    /// Commands that could not be encoded.
+    pub not_encodable: u64,
+    /// Orders encoded, cancels included.
+    pub encoded: u64,
+    /// Cost of one stamp in nanoseconds; 0 if not stamped.
+    pub stamp_cost_ns: f64,
+    /// Epoch of this run.
+    pub epoch: u64,
+    /// The journal's folder.
+    pub journal_dir: Option<PathBuf>,
+}
+
+/// The stages of a configuration.
+///
+/// # Errors
+/// A room that refuses its part.
+pub fn stages(config: &Config) -> Result<Stages, ConfigError> {
+    let max = config.topology.instruments_max;
+    let feature = crate::feature::FeatureStage::new(&config.feature, max).map_err(|e| ConfigError::room("feature", e))?;
+    let signal = crate::signal::SignalStage::new(&config.signal, feature.names(), max).map_err(|e| ConfigError::room("signal", e))?;
+    Ok(Stages {
+        market: crate::market::MarketStage::new(&config.market, max).map_err(|e| ConfigError::room("market", e))?,
+        feature,
+        signal,
+        risk: crate::risk::RiskStage::new(&config.risk, max).map_err(|e| ConfigError::room("risk", e))?,
+        execution: crate::execution::ExecutionStage::new(&config.execution, max).map_err(|e| ConfigError::room("execution", e))?,
+    })
+}
+
+/// The first half of a SHA-256.
+pub fn short_hash(bytes: &[u8]) -> [u8; 16] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest.as_ref()[..16]);
+    short
+}
+
+/// Starts a run; the calling thread stays free to show it.
+///
+/// # Errors
+/// [`HostError`].
+pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Running, HostError> {
+    let mut stages = stages(config)?;
+    let now = wall_now();
+    let mut restored = Restored::default();
+    let mut writer = None;
+    let mut first_sequence = 1;
+    if let Some(dir) = &options.journal_dir {
+        let (opened, recovery) = Writer::open(dir, &config.journal, now)?;
+        if options.fresh_journal && recovery.sequence_last > 0 {
+            return Err(HostError::JournalNotEmpty { dir: dir.clone(), sequence: recovery.sequence_last });
+        }
+        if recovery.torn_bytes > 0 {
+            tracing::warn!("the journal's torn tail was cut off: {} bytes at {}", recovery.torn_bytes, recovery.torn_at.as_deref().unwrap_or("its end"));
+        }
+        if recovery.sequence_last > 0 {
+            restored = recovery::restore(dir, &mut stages)?;
+        }
+        first_sequence = recovery.sequence_last + 1;
+        restored.sequence_last = recovery.sequence_last;
+        writer = Some(opened);
+    }
+    let epoch = restored.epoch_last + 1;
+    let resolved = toml::to_string(config).map_err(|e| ConfigError::room("config", e))?;
+    if let (Some(writer), Some(dir)) = (&mut writer, &options.journal_dir) {
+        writer.set_epoch(epoch);
+        journal::write_meta(dir, &config_name(epoch), resolved.as_bytes())?;
+    }
+    let epoch_start = EpochStart {
+        epoch,
+        config_hash: short_hash(resolved.as_bytes()),
+        build_hash: short_hash(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).as_bytes()),
+    };
+
+    let mut directory = Directory::new(config.topology.instruments_max);
+    for instrument in &restored.instruments {
+        directory.define(*instrument).map_err(|e| ConfigError::room("topology", e))?;
+    }
+    directory.catalogue(options.definitions.iter().copied());
+    let latency = LatencyModel::new(&config.sim.latency).map_err(|e| ConfigError::room("sim.latency", e))?;
+    let start_at = options.start.unwrap_or(now);
+    let exchange = exchange(config, &source, &mut directory, &restored, start_at, epoch)?;
+    let opening_instruments: Vec<Instrument> = directory.all().to_vec();
+
+    // The opening is made before the stages are dealt out, since it asks execution for its open orders.
+    let mut opening = recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, start_at);
+    if config.host.mode == Mode::Observe {
+        let closed = GateChange { reason: GateReason::Mode.code(), closed: 1, reserved: [0; 6] };
+        opening.insert(1, Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, start_at, &closed));
+    }
+
+    let tsc = Tsc::new();
+    let stamp_cost_ns = if config.topology.stamps { tsc.cost_ns() } else { 0.0 };
+    let durability = if writer.is_some() { config.journal.durability } else { Durability::None };
+    let started = topology::start(TopologySetup {
+        config: config.topology.clone(),
+        stages,
+        journal: writer,
+        durability,
+        first_sequence,
+        live: options.speed.is_some(),
+        shared: options.shared.clone(),
+        tsc,
+    })?;
+    let gate = Arc::clone(&started.gate);
+    let outlet = Arc::clone(&started.outlet);
+    let progress = Arc::new(LoopProgress::default());
+    let placement = started.placement.to_string();
+    let (stamps, wait, core) = (started.stamps.clone(), started.wait, started.sequencer_core);
+    let (front, finish) = started.split();
+
+    let mut reader_names = vec!["generated".to_owned()];
+    let mut decoders = vec![AnyDecoder::generated()];
+    let mut inflow = Inflow::generated();
+    let mut bytes_total = 0;
+    let mut loader_thread = None;
+    if let Source::Captures(readers) = source {
+        reader_names = readers.iter().map(|r| r.describe()).collect();
+        decoders = readers.iter().map(|r| AnyDecoder::new(&r.decoder())).collect();
+        bytes_total = readers.iter().map(|r| r.progress().1).sum();
+        let (sender, receiver) = block_channel(16);
+        inflow = Inflow::from_loader(receiver);
+        loader_thread = Some(loader::spawn(readers, sender, LoaderProgress::default()).map_err(|e| HostError::Thread(e.to_string()))?);
+    }
+    let around = Surroundings {
+        gate: Arc::clone(&gate),
+        outlet: Arc::clone(&outlet),
+        progress: Arc::clone(&progress),
+        stamps,
+        pacer: options.speed.map(Pacer::new),
+        limits: options.limits,
+        timer_interval: config.host.timer_interval(),
+        wait,
+        reader_names,
+    };
+    let journal_dir = options.journal_dir.clone();
+    let placement_of_run = placement.clone();
+    let gate_of_run = Arc::clone(&gate);
+    let generated = loader_thread.is_none();
+    let body = move || -> Result<Outcome, HostError> {
+        if let Some(core) = core {
+            cores::pin_current(core, "sequencer").map_err(|e| HostError::Thread(e.to_string()))?;
+        }
+        let Front { sequencer, orders, durable } = front;
+        let side = VenueSide::new(orders, exchange, latency, durable);
+        let mut simulation = Simulation::new(sequencer, side, inflow, decoders, directory, around);
+        // A replay begins when its data does, so that the same data gives the same outputs.
+        let begin = if generated { Some(start_at) } else { simulation.first_frame() };
+        if let Some(at) = begin {
+            for input in &mut opening {
+                input.ts_recv = at;
+            }
+        }
+        let clock = Instant::now();
+        simulation.begin(&opening);
+        let counts = simulation.run();
+        let last = simulation.last_sequence();
+        let (directory, problems, stalls) = simulation.into_parts();
+        let (view, trouble) = finish.join(last);
+        let seconds = clock.elapsed().as_secs_f64();
+        let mut problems: Problems = problems;
+        if let Some(trouble) = trouble {
+            problems.fatal(trouble);
+        }
+        if let Some(thread) = loader_thread
+            && thread.join().is_err()
+        {
+            problems.fatal("the loader thread panicked".to_owned());
+        }
+        if begin.is_none() && problems.is_clean() {
+            return Err(HostError::NothingToReplay);
+        }
+        Ok(Outcome {
+            counts,
+            view,
+            instruments: directory.all().to_vec(),
+            problems,
+            seconds,
+            placement: placement_of_run,
+            stalls,
+            gated: gate_of_run.blocked(),
+            not_approved: outlet.not_approved.load(std::sync::atomic::Ordering::Relaxed),
+            not_encodable: outlet.not_encodable.load(std::sync::atomic::Ordering::Relaxed),
+            encoded: outlet.encoded.load(std::sync::atomic::Ordering::Relaxed),
+            stamp_cost_ns,
+            epoch,
+            journal_dir,
+        })
+    };
+    let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(body).map_err(|e| HostError::Thread(e.to_string()))?;
+    Ok(Running { gate, progress, bytes_total, placement, restored, epoch, thread })
+}
+
+impl Running {
+    /// Whether the run is over.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn wait(self) -> Result<Outcome, HostError> {
+        self.thread.join().map_err(|_| HostError::Thread("the sequencer thread panicked; the journal holds everything up to that input".to_owned()))?
+    }
+}
+
+/// Name of the file that keeps an epoch's resolved configuration beside its journal.
+pub fn config_name(epoch: u64) -> String {
+    format!("config-{epoch}.toml")
+}
+
+/// The configuration that the newest epoch of the journal in `dir` ran with.
+///
+/// # Errors
+/// [`ConfigError`] if there is none or it cannot be read.
+pub fn config_of(dir: &Path) -> Result<Config, ConfigError> {
+    let mut epoch = 1;
+    while dir.join(config_name(epoch + 1)).exists() {
+        epoch += 1;
+    }
+    Ok(crate::config::load(Some(&dir.join(config_name(epoch))), std::iter::empty())?.config)
+}
+
+fn exchange(
+    config: &Config,
+    source: &Source,
+    directory: &mut Directory,
+    restored: &Restored,
+    start: UnixNanos,
+    epoch: u64,
+) -> Result<Exchange, HostError> {
+    match source {
+        Source::Captures(_) => {
+            let venue = RecordedVenue::new(&config.sim, config.topology.instruments_max).map_err(|e| ConfigError::room("sim", e))?;
+            Ok(Exchange::Recorded(Box::new(venue)))
+        }
+        Source::Generated => {
+            let prices: Vec<(String, String)> = restored
+                .last_prices
+                .iter()
+                .filter_map(|(id, px)| restored.instruments.get(id.index()).map(|i| (i.symbol.to_string(), crate::report::number::px(i, *px))))
+                .collect();
+            let generator = Generator::new(&config.sim.generator, start, epoch, &prices).map_err(|e| ConfigError::room("sim.generator", e))?;
+            for instrument in generator.instruments() {
+                directory.define(instrument).map_err(|e| ConfigError::room("topology", e))?;
+            }
+            directory.close();
+            Ok(Exchange::Generated(Box::new(generator)))
+        }
+    }
+}
+
+/// Simulated time as a length.
+pub fn span(counts: &SimulationCounts) -> Nanos {
+    counts.last.saturating_sub(counts.first)
+}

@@ -1,0 +1,213 @@
+//! Edge: the reader behind execution: digest and output hash, journal, counters, histograms, and the numbers that people
+//! see while it runs. A thread of its own; the hot threads only wait for it when the ring is full.
+
+use super::clock::Tsc;
+use crate::control::gate::Gate;
+use crate::event::digest::{OutputHash, SlotDigest};
+use crate::event::input::InputKind;
+use crate::event::slot::Slot;
+use crate::journal::{Durability, JournalError, Writer};
+use crate::metric::counts::Counts;
+use crate::metric::latency::LatencySet;
+use crate::ring::lane::Lane;
+use crate::ring::wait::{WaitStrategy, Waiter};
+use crate::types::instrument::Instrument;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Where an instrument stands: its last slot.
+#[derive(Clone, Debug)]
+pub struct InstrumentView {
+    /// Its definition.
+    pub instrument: Instrument,
+    /// The last slot of it.
+    pub slot: Slot,
+    /// The last slot with something to say about its account.
+    pub fills: u64,
+}
+
+/// What people look at: counters, latencies, instruments. Copied out a few times a second.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Counters so far.
+    pub counts: Counts,
+    /// The output hash so far.
+    pub output_hash: OutputHash,
+    /// Last sequence.
+    pub sequence: u64,
+    /// Histograms so far.
+    pub latency: LatencySet,
+    /// Instruments by id.
+    pub instruments: BTreeMap<u32, InstrumentView>,
+    /// Refusals by check code.
+    pub refusals: BTreeMap<u8, u64>,
+    /// Why books were not valid, last reason by instrument.
+    pub invalid_reasons: BTreeMap<u32, u8>,
+    /// Gate bits.
+    pub gate: u8,
+    /// Least and greatest feed latency seen, in nanoseconds.
+    pub feed_latency: Option<(i64, i64)>,
+    /// The journal's fault, if it has one.
+    pub journal_fault: Option<String>,
+}
+
+/// What the recorder works with.
+pub struct RecorderSetup {
+    /// The journal, if there is one.
+    pub journal: Option<Writer>,
+    /// When an order may take effect.
+    pub durability: Durability,
+    /// Sequence up to which that holds; written by the recorder.
+    pub durable: Arc<AtomicU64>,
+    /// The switches.
+    pub gate: Arc<Gate>,
+    /// For histograms.
+    pub tsc: Tsc,
+    /// How to wait.
+    pub wait: WaitStrategy,
+    /// Set to the last sequence when no more will come.
+    pub end: Arc<AtomicU64>,
+    /// Where to put the view; `None` = only at the end.
+    pub shared: Option<Arc<Mutex<View>>>,
+    /// Whether the run must stop when the journal fails (replay), or goes on to cancel and confirm (live).
+    pub stop_on_fault: bool,
+}
+
+/// The recorder's state.
+pub struct Recorder {
+    lane: Lane<Slot>,
+    setup: RecorderSetup,
+    view: View,
+}
+
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+
+impl Recorder {
+    /// A recorder on `lane`, which waits for the execution stage.
+    pub fn new(lane: Lane<Slot>, setup: RecorderSetup) -> Self {
+        if setup.journal.is_none() {
+            setup.durable.store(u64::MAX, Ordering::Release);
+        }
+        Self { lane, setup, view: View::default() }
+    }
+
+    /// Runs until the last sequence is recorded; closes the journal.
+    ///
+    /// # Errors
+    /// A journal that failed; the view is complete all the same.
+    pub fn run(mut self) -> (View, Option<JournalError>) {
+        let mut waiter = Waiter::new(self.setup.wait);
+        let mut fault: Option<JournalError> = None;
+        let mut published = Instant::now();
+        loop {
+            let ready = self.lane.ready();
+            if ready == 0 {
+                if self.lane.sequence() >= self.setup.end.load(Ordering::Acquire) {
+                    break;
+                }
+                waiter.idle();
+            } else {
+                waiter.reset();
+                let (view, setup) = (&mut self.view, &mut self.setup);
+                self.lane.advance(ready.min(512), |slot| {
+                    let sequence = slot.sequence();
+                    let slot = slot.whole();
+                    let digest = SlotDigest::of(slot);
+                    view.output_hash.update(sequence, &digest);
+                    view.sequence = sequence;
+                    if let Some(journal) = &mut setup.journal
+                        && let Err(error) = journal.append(slot, &digest)
+                        && fault.is_none()
+                    {
+                        setup.gate.journal_failed();
+                        if setup.stop_on_fault {
+                            setup.gate.stop();
+                        }
+                        view.journal_fault = Some(error.to_string());
+                        fault = Some(error);
+                    }
+                    view.take_in(slot, &setup.tsc);
+                });
+                self.make_durable(&mut fault);
+            }
+            if let Some(shared) = &self.setup.shared
+                && published.elapsed() >= PUBLISH_EVERY
+            {
+                published = Instant::now();
+                if let Ok(mut shared) = shared.lock() {
+                    shared.clone_from(&self.view);
+                }
+            }
+        }
+        if let Some(journal) = self.setup.journal.take()
+            && let Err(error) = journal.close()
+            && fault.is_none()
+        {
+            self.view.journal_fault = Some(error.to_string());
+            fault = Some(error);
+        }
+        if let Some(shared) = &self.setup.shared
+            && let Ok(mut shared) = shared.lock()
+        {
+            shared.clone_from(&self.view);
+        }
+        (self.view, fault)
+    }
+
+    /// Lets orders of the batch take effect, as the configured durability allows.
+    fn make_durable(&mut self, fault: &mut Option<JournalError>) {
+        let Some(journal) = &mut self.setup.journal else { return };
+        if fault.is_some() {
+            return;
+        }
+        match self.setup.durability {
+            Durability::None => self.setup.durable.store(u64::MAX, Ordering::Release),
+            Durability::Written => self.setup.durable.store(self.view.sequence, Ordering::Release),
+            Durability::Synced => match journal.sync() {
+                Ok(sequence) => self.setup.durable.store(sequence, Ordering::Release),
+                Err(error) => {
+                    self.setup.gate.journal_failed();
+                    self.view.journal_fault = Some(error.to_string());
+                    *fault = Some(error);
+                }
+            },
+        }
+    }
+}
+
+impl View {
+    /// Takes in one slot.
+    #[inline]
+    pub fn take_in(&mut self, slot: &Slot, tsc: &Tsc) {
+        self.counts.update(slot);
+        self.latency.record(slot, |from, to| tsc.nanos_between(from, to));
+        let id = slot.input.instrument.0;
+        if slot.input.kind == InputKind::Definition.code() {
+            if let Some(instrument) =
+                slot.input.payload::<crate::event::definition::Definition>().instrument(slot.input.instrument)
+            {
+                self.instruments
+                    .entry(id)
+                    .and_modify(|view| view.instrument = instrument)
+                    .or_insert(InstrumentView { instrument, slot: *slot, fills: 0 });
+            }
+        } else if let Some(view) = self.instruments.get_mut(&id) {
+            view.slot = *slot;
+            view.fills += u64::from(slot.execution.updated != 0 && slot.execution.update.last_qty.0 > 0);
+        }
+        if slot.market.invalid_reason != 0 && slot.input.instrument.is_some() {
+            self.invalid_reasons.insert(id, slot.market.invalid_reason);
+        }
+        if slot.risk.check != 0 {
+            *self.refusals.entry(slot.risk.check).or_default() += 1;
+        }
+        self.gate = slot.risk.gate;
+        if slot.input.kind >= InputKind::Depth.code() && slot.market.feed_latency != crate::types::time::NO_TIME {
+            let latency = slot.market.feed_latency;
+            let (low, high) = self.feed_latency.unwrap_or((latency, latency));
+            self.feed_latency = Some((low.min(latency), high.max(latency)));
+        }
+    }
+}

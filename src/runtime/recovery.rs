@@ -1,0 +1,94 @@
+//! Edge: what a restart takes from the journal: instruments, positions, orders, and the inputs that begin a new epoch.
+
+use super::group::Stages;
+use crate::event::definition::Definition;
+use crate::event::input::{EpochStart, Input, InputKind};
+use crate::event::report::{ExecType, Report, VenueReason};
+use crate::journal::{Entry, JournalError, Reader};
+use crate::types::ids::{InstrumentId, Sequence, SourceId};
+use crate::types::instrument::Instrument;
+use crate::types::price::{Px, Qty};
+use crate::types::time::UnixNanos;
+use bytemuck::Zeroable;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What was recovered.
+#[derive(Clone, Debug, Default)]
+pub struct Restored {
+    /// Epochs so far.
+    pub epoch_last: u64,
+    /// Last sequence in the journal.
+    pub sequence_last: Sequence,
+    /// Instruments by id, as last defined.
+    pub instruments: Vec<Instrument>,
+    /// Last price seen of each instrument in the audit log (an own order or fill), for continuing a generated market.
+    pub last_prices: BTreeMap<InstrumentId, Px>,
+    /// Records read.
+    pub records: u64,
+}
+
+/// Restores risk and execution from the audit log of `dir`.
+///
+/// # Errors
+/// [`JournalError`] of the reader.
+pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError> {
+    let mut restored = Restored::default();
+    let mut reader = Reader::audit_only(dir)?;
+    let mut entry = Entry::zeroed();
+    while reader.next(&mut entry)? {
+        restored.records += 1;
+        restored.sequence_last = restored.sequence_last.max(entry.sequence);
+        if entry.input.kind == InputKind::Epoch.code() {
+            restored.epoch_last = entry.input.payload::<EpochStart>().epoch;
+        }
+        if entry.input.kind == InputKind::Definition.code()
+            && let Some(instrument) = entry.input.payload::<Definition>().instrument(entry.input.instrument)
+        {
+            let at = instrument.id.index();
+            if at < restored.instruments.len() {
+                restored.instruments[at] = instrument;
+            } else if at == restored.instruments.len() {
+                restored.instruments.push(instrument);
+            }
+        }
+        if let Some(audit) = &entry.audit {
+            if entry.input.instrument.is_some() && audit.risk.px.0 > 0 {
+                restored.last_prices.insert(entry.input.instrument, audit.risk.px);
+            }
+            stages.risk.restore(&entry.input, &audit.risk, &audit.execution);
+            stages.execution.restore(&entry.input, &audit.risk, &audit.execution);
+        }
+    }
+    Ok(restored)
+}
+
+/// The inputs that begin an epoch: the epoch itself, all definitions, and, for every order that was open and that the
+/// venue (a simulated one, gone with the process) no longer has, the report that it is over.
+pub fn opening(stages: &Stages, restored: &Restored, instruments: &[Instrument], epoch: &EpochStart, at: UnixNanos) -> Vec<Input> {
+    let mut inputs = vec![Input::new(InputKind::Epoch, SourceId::HOST, InstrumentId::NONE, at, epoch)];
+    inputs.extend(instruments.iter().map(|instrument| Definition::input(instrument, at)));
+    if restored.epoch_last > 0 {
+        for order in stages.execution.open_orders() {
+            let report = Report {
+                fee: 0,
+                client_order_id: order.client_order_id,
+                venue_order_id: order.venue_order_id,
+                trade_id: 0,
+                last_px: order.px,
+                last_qty: Qty(0),
+                cum_qty: order.cum_qty,
+                leaves_qty: Qty(0),
+                exec_type: ExecType::Expired.code(),
+                side: order.side.code(),
+                liquidity: 0,
+                reason: VenueReason::Reconciled.code(),
+                reserved: [0; 4],
+            };
+            let mut input = Input::new(InputKind::Report, SourceId::REPORT, order.instrument, at, &report);
+            input.trace = order.client_order_id.sequence();
+            inputs.push(input);
+        }
+    }
+    inputs
+}

@@ -1,0 +1,148 @@
+//! Hot: the producer's end of the ring: the one place where inputs get their number.
+
+use super::group::StageGroup;
+use crate::control::gate::Gate;
+use crate::event::input::{GateChange, GateReason, Input, InputKind};
+use crate::event::slot::Slot;
+use crate::ring::lane::Producer;
+use crate::ring::sequence::Cursor;
+use crate::ring::wait::{WaitStrategy, Waiter};
+use crate::types::ids::{InstrumentId, Sequence, SourceId};
+use crate::types::time::UnixNanos;
+use std::sync::Arc;
+
+/// Bytes of an input's header.
+const HEADER: usize = core::mem::offset_of!(Input, payload);
+
+/// What the sequencer does while the ring is full or another thread must catch up.
+pub trait Meanwhile {
+    /// Called again and again while waiting.
+    fn meanwhile(&mut self);
+}
+
+/// Gives inputs their sequence, writes them into the ring and runs the stages that share its thread.
+pub struct Sequencer {
+    producer: Producer<Slot>,
+    group: Option<Box<dyn StageGroup>>,
+    execution: Cursor,
+    waiter: Waiter,
+    gate: Arc<Gate>,
+    /// Slots in use beyond which the gate closes; `None` when time is simulated at full speed: then waiting costs no
+    /// market time, and a closed gate would make the outcome depend on the disk.
+    watermark: Option<u64>,
+    lagging: bool,
+    told: u8,
+    /// Times that the ring was full.
+    pub stalls: u64,
+}
+
+impl Sequencer {
+    /// The producer with the stages on its thread; `execution` shows how far the execution stage is.
+    pub fn new(
+        producer: Producer<Slot>,
+        group: Option<Box<dyn StageGroup>>,
+        execution: Cursor,
+        wait: WaitStrategy,
+        gate: Arc<Gate>,
+        watermark: Option<u64>,
+    ) -> Self {
+        Self { producer, group, execution, waiter: Waiter::new(wait), gate, watermark, lagging: false, told: 0, stalls: 0 }
+    }
+
+    /// The sequence that the next input will get.
+    #[inline]
+    pub fn next_sequence(&self) -> Sequence {
+        self.producer.next_sequence()
+    }
+
+    /// How far the execution stage is.
+    #[inline]
+    pub fn executed(&self) -> Sequence {
+        self.execution.get()
+    }
+
+    /// Puts `input` into the ring as it stands, but for its sequence; waits for room if there is none.
+    #[inline]
+    pub fn publish(&mut self, input: &Input, meanwhile: &mut impl Meanwhile) -> Sequence {
+        if self.watermark.is_some() {
+            self.watch(input.ts_recv, meanwhile);
+        }
+        self.put(input, meanwhile)
+    }
+
+    #[inline]
+    fn put(&mut self, input: &Input, meanwhile: &mut impl Meanwhile) -> Sequence {
+        let sequence = self.producer.next_sequence();
+        let used = HEADER + usize::from(input.payload_len).min(size_of::<Input>() - HEADER);
+        let mut full = false;
+        loop {
+            let group = &mut self.group;
+            let done = self.producer.try_publish(|slot| {
+                let (_, target) = slot.split::<Input>();
+                bytemuck::bytes_of_mut(target)[..used].copy_from_slice(&bytemuck::bytes_of(input)[..used]);
+                target.sequence = sequence;
+                if let Some(group) = group {
+                    group.run(slot);
+                }
+            });
+            if done {
+                if full {
+                    self.waiter.reset();
+                }
+                return sequence;
+            }
+            full = true;
+            self.stalls += 1;
+            meanwhile.meanwhile();
+            self.waiter.idle();
+        }
+    }
+
+    /// Closes and opens the gate by how full the ring is, and by faults of the journal and the kill switch.
+    fn watch(&mut self, now: UnixNanos, meanwhile: &mut impl Meanwhile) {
+        let Some(watermark) = self.watermark else { return };
+        let used = self.producer.capacity() - self.producer.free();
+        if !self.lagging && used >= watermark {
+            self.lagging = true;
+            self.change_gate(GateReason::JournalLag, true, now, meanwhile);
+        } else if self.lagging && used <= watermark / 2 {
+            self.lagging = false;
+            self.change_gate(GateReason::JournalLag, false, now, meanwhile);
+        }
+        self.tell(now, meanwhile);
+    }
+
+    /// Turns what the gate's atomics say into inputs, once each, so that the record and the replay know it.
+    pub fn tell(&mut self, now: UnixNanos, meanwhile: &mut impl Meanwhile) {
+        const KILL: u8 = 1;
+        const FAULT: u8 = 2;
+        if self.gate.is_killed() && self.told & KILL == 0 {
+            self.told |= KILL;
+            self.change_gate(GateReason::Kill, true, now, meanwhile);
+        }
+        if self.gate.is_journal_faulted() && self.told & FAULT == 0 {
+            self.told |= FAULT;
+            self.change_gate(GateReason::JournalFault, true, now, meanwhile);
+        }
+    }
+
+    /// Publishes that `reason` holds or holds no longer.
+    pub fn change_gate(&mut self, reason: GateReason, closed: bool, now: UnixNanos, meanwhile: &mut impl Meanwhile) {
+        let change = GateChange { reason: reason.code(), closed: u8::from(closed), reserved: [0; 6] };
+        let input = Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, now, &change);
+        self.put(&input, meanwhile);
+    }
+
+    /// Waits until the execution stage has handled `sequence`.
+    #[inline]
+    pub fn await_execution(&mut self, sequence: Sequence, meanwhile: &mut impl Meanwhile) {
+        if self.execution.get() >= sequence {
+            return;
+        }
+        while self.execution.get() < sequence {
+            meanwhile.meanwhile();
+            self.waiter.idle();
+        }
+        self.waiter.reset();
+    }
+}

@@ -1,0 +1,434 @@
+//! Hot: the discrete-event loop: what happens next, in simulated time.
+//!
+//! Five kinds of things can be next: a timer, a report that reaches us, a market message that reaches us, an event inside
+//! the generated market, an order that reaches the venue. The earliest goes first; at the same time they go in that
+//! order. An order is known only once the execution stage has handled the input that leads to it, which may be on
+//! another thread. So before anything at time T is done, execution must have handled every input before T minus the
+//! smallest entry latency (conservative look-ahead): then no order can arrive before T that we do not know of, and one
+//! thread and five give the same sequence.
+
+use super::clock::{Pacer, Tsc};
+use super::decoders::AnyDecoder;
+use super::inflow::{Inflow, Next, source_of};
+use super::outlet::OutletCounters;
+use super::problems::Problems;
+use super::sequencer::Sequencer;
+use super::timers::Timers;
+use super::venue_side::VenueSide;
+use crate::control::gate::Gate;
+use crate::event::definition::Definition;
+use crate::event::input::{Gap, GapReason, GateReason, Input, InputKind};
+use crate::ring::wait::{WaitStrategy, Waiter};
+use crate::types::ids::{InstrumentId, Sequence, SourceId};
+use crate::types::time::{Nanos, SECONDS, UnixNanos};
+use crate::venue::directory::Directory;
+use crate::venue::feed::{DecodeError, DecodeFault, Frame, InputBatch};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// When the run is to end by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// After this many market messages; 0 = no limit.
+    pub events_max: u64,
+    /// After this much simulated time; 0 = no limit.
+    pub nanos_max: Nanos,
+}
+
+/// What the loop has counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SimulationCounts {
+    /// Market messages taken in (frames, also those that became no input).
+    pub events: u64,
+    /// Inputs sequenced.
+    pub inputs: u64,
+    /// Orders and cancels that reached the venue.
+    pub orders_arrived: u64,
+    /// Reports that reached us.
+    pub reports: u64,
+    /// Simulated time of the first input.
+    pub first: UnixNanos,
+    /// Simulated time of the last.
+    pub last: UnixNanos,
+}
+
+/// Numbers of the running loop that other threads may look at.
+#[derive(Debug, Default)]
+pub struct LoopProgress {
+    /// Market messages so far.
+    pub events: AtomicU64,
+    /// Bytes of files read so far.
+    pub bytes_read: AtomicU64,
+}
+
+/// What the loop needs from its surroundings.
+pub struct Surroundings {
+    /// The switches.
+    pub gate: Arc<Gate>,
+    /// Counters of the way out.
+    pub outlet: Arc<OutletCounters>,
+    /// For progress bars and the live view.
+    pub progress: Arc<LoopProgress>,
+    /// For stamps; `None` = not stamped.
+    pub stamps: Option<Tsc>,
+    /// Holds simulated to wall time; `None` = as fast as it goes.
+    pub pacer: Option<Pacer>,
+    /// When to end.
+    pub limits: Limits,
+    /// Interval of timers.
+    pub timer_interval: Nanos,
+    /// How to wait for the loader.
+    pub wait: WaitStrategy,
+    /// Names of the readers, for messages.
+    pub reader_names: Vec<String>,
+}
+
+/// The loop.
+pub struct Simulation {
+    sequencer: Sequencer,
+    side: VenueSide,
+    inflow: Inflow,
+    decoders: Vec<AnyDecoder>,
+    directory: Directory,
+    batch: InputBatch,
+    ledger: Ledger,
+    waiter: Waiter,
+    around: Surroundings,
+    seen: Vec<u64>,
+    problems: Problems,
+    stopping_at: Option<UnixNanos>,
+}
+
+/// What was published.
+struct Ledger {
+    counts: SimulationCounts,
+    started: bool,
+    timers: Timers,
+    /// Published inputs that the execution stage may not have handled yet: last sequence by time.
+    open: VecDeque<(UnixNanos, Sequence)>,
+}
+
+impl Ledger {
+    #[inline]
+    fn enter(&mut self, input: &Input, sequence: Sequence) {
+        self.counts.inputs += 1;
+        if !self.started {
+            self.started = true;
+            self.counts.first = input.ts_recv;
+        }
+        self.counts.last = self.counts.last.max(input.ts_recv);
+        match self.open.back_mut() {
+            Some(last) if last.0 >= input.ts_recv => last.1 = sequence,
+            _ => self.open.push_back((input.ts_recv, sequence)),
+        }
+        if input.kind == InputKind::Definition.code() {
+            self.timers.cover(input.instrument);
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Timer,
+    Report,
+    Frame,
+    Agents,
+    Order,
+    Nothing,
+}
+
+impl Simulation {
+    /// A loop over `inflow`, whose readers are decoded by `decoders`, with the venue `side`.
+    pub fn new(
+        sequencer: Sequencer,
+        side: VenueSide,
+        inflow: Inflow,
+        decoders: Vec<AnyDecoder>,
+        directory: Directory,
+        around: Surroundings,
+    ) -> Self {
+        let seen = vec![0; around.reader_names.len().max(1)];
+        let ledger = Ledger {
+            counts: SimulationCounts::default(),
+            started: false,
+            timers: Timers::new(around.timer_interval),
+            open: VecDeque::with_capacity(1 << 16),
+        };
+        let waiter = Waiter::new(around.wait);
+        Self {
+            sequencer,
+            side,
+            inflow,
+            decoders,
+            directory,
+            batch: InputBatch::with_capacity(1024),
+            ledger,
+            waiter,
+            around,
+            seen,
+            problems: Problems::default(),
+            stopping_at: None,
+        }
+    }
+
+    /// Publishes what must stand before all market data: the epoch, definitions, reconciliation.
+    pub fn begin(&mut self, inputs: &[Input]) {
+        for input in inputs {
+            self.publish(input);
+        }
+    }
+
+    /// Time of the first frame; `None` if there is none at all. Waits for the loader.
+    pub fn first_frame(&mut self) -> Option<UnixNanos> {
+        loop {
+            match self.inflow.peek() {
+                Next::At(at) => return Some(at),
+                Next::Ended => return None,
+                Next::NotYet => {
+                    if self.around.gate.is_stopping() {
+                        return None;
+                    }
+                    self.waiter.idle();
+                }
+            }
+        }
+    }
+
+    /// The instruments known.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Runs to the end: of the data, of the limits, or when asked to stop.
+    pub fn run(&mut self) -> SimulationCounts {
+        while self.step() {}
+        // What was ordered last must be known before the threads go home.
+        let last = self.sequencer.next_sequence() - 1;
+        self.sequencer.await_execution(last, &mut self.side);
+        self.around.progress.events.store(self.ledger.counts.events, Ordering::Relaxed);
+        self.around.progress.bytes_read.store(self.inflow.bytes_read, Ordering::Relaxed);
+        if let Some(fault) = &self.inflow.fault {
+            self.problems.fatal(fault.clone());
+        }
+        self.ledger.counts
+    }
+
+    /// The last sequence that was given.
+    pub fn last_sequence(&self) -> Sequence {
+        self.sequencer.next_sequence() - 1
+    }
+
+    /// Gives up what the summary wants: the instruments, the problems, and how often the ring was full.
+    pub fn into_parts(self) -> (Directory, Problems, u64) {
+        (self.directory, self.problems, self.sequencer.stalls)
+    }
+
+    /// One thing; `false` at the end.
+    #[inline]
+    fn step(&mut self) -> bool {
+        let (mut what, mut at) = self.next();
+        loop {
+            let horizon = if what == What::Nothing { UnixNanos::MAX } else { at };
+            if !self.look_ahead(horizon) {
+                break;
+            }
+            let (what_now, at_now) = self.next();
+            if (what_now, at_now) == (what, at) {
+                break;
+            }
+            (what, at) = (what_now, at_now);
+        }
+        if what == What::Nothing || self.is_over(at) {
+            return false;
+        }
+        if self.around.pacer.is_some() && !self.wait_until(at) {
+            return true;
+        }
+        match what {
+            What::Timer => self.on_timer(at),
+            What::Report => self.on_report(),
+            What::Frame => self.on_frame(),
+            What::Agents => self.side.step_agents(&mut self.inflow),
+            What::Order => {
+                if self.side.deliver_order(&self.around.gate) {
+                    self.ledger.counts.orders_arrived += 1;
+                }
+            }
+            What::Nothing => {}
+        }
+        true
+    }
+
+    /// What is next, of what is known.
+    #[inline]
+    fn next(&mut self) -> (What, UnixNanos) {
+        let mut best = (What::Nothing, UnixNanos::MAX);
+        let frame = loop {
+            match self.inflow.peek() {
+                Next::NotYet if !self.side.has_agents() => {
+                    if self.around.gate.is_stopping() {
+                        break None;
+                    }
+                    self.side.drain();
+                    self.waiter.idle();
+                }
+                Next::At(at) => break Some(at),
+                Next::NotYet | Next::Ended => break None,
+            }
+        };
+        let mut offer = |what: What, at: Option<UnixNanos>| {
+            if let Some(at) = at
+                && at < best.1
+            {
+                best = (what, at);
+            }
+        };
+        offer(What::Report, self.side.next_report());
+        // A capture's time may go back; it is then handled at once, not in the past.
+        offer(What::Frame, frame);
+        offer(What::Agents, self.side.next_agents());
+        offer(What::Order, self.side.next_order());
+        if best.0 != What::Nothing
+            && let Some(timer) = self.ledger.timers.next_at(best.1)
+            && timer <= best.1
+        {
+            best = (What::Timer, timer);
+        }
+        best
+    }
+
+    /// Waits until execution has handled every input that may lead to an order before `horizon`; `false` if there was
+    /// none to wait for and no new order.
+    #[inline]
+    fn look_ahead(&mut self, horizon: UnixNanos) -> bool {
+        let bound = horizon.saturating_sub(self.side.entry_min());
+        let mut must = 0;
+        while let Some(&(ts, sequence)) = self.ledger.open.front()
+            && (ts < bound || horizon == UnixNanos::MAX)
+        {
+            must = sequence;
+            self.ledger.open.pop_front();
+        }
+        if must > 0 {
+            self.sequencer.await_execution(must, &mut self.side);
+        }
+        self.side.drain() || must > 0
+    }
+
+    fn is_over(&mut self, at: UnixNanos) -> bool {
+        let limits = self.around.limits;
+        let reached = (limits.events_max > 0 && self.ledger.counts.events >= limits.events_max)
+            || (limits.nanos_max > 0 && self.ledger.started && at.saturating_sub(self.ledger.counts.first) > limits.nanos_max);
+        if self.stopping_at.is_none() && (reached || self.around.gate.is_stopping()) {
+            self.stopping_at = Some(at);
+            if self.around.gate.is_stopping() && self.around.pacer.is_some() {
+                // A clean end: no new orders, working ones are cancelled, and their reports are waited for.
+                self.sequencer.change_gate(GateReason::Shutdown, true, at, &mut self.side);
+            }
+        }
+        match self.stopping_at {
+            None => false,
+            Some(_) if self.around.pacer.is_none() || reached => true,
+            Some(since) => {
+                self.around.outlet.open_orders.load(Ordering::Acquire) == 0 && at > since.saturating_add(SECONDS / 10)
+                    || at > since.saturating_add(2 * SECONDS)
+            }
+        }
+    }
+
+    /// Waits for wall time; `false` if something may have changed meanwhile.
+    fn wait_until(&mut self, at: UnixNanos) -> bool {
+        let Some(pacer) = &mut self.around.pacer else { return true };
+        loop {
+            let wait = pacer.wait_ns(at);
+            if wait == 0 {
+                return true;
+            }
+            if self.stopping_at.is_none() && self.around.gate.is_stopping() {
+                return false;
+            }
+            pacer.rest(wait);
+        }
+    }
+
+    #[inline]
+    fn publish(&mut self, input: &Input) {
+        let sequence = self.sequencer.publish(input, &mut self.side);
+        self.ledger.enter(input, sequence);
+    }
+
+    fn on_timer(&mut self, at: UnixNanos) {
+        for id in 0..self.ledger.timers.instruments() {
+            let input = Input::new(InputKind::Timer, SourceId::TIMER, InstrumentId(id), at, &crate::event::input::Nothing {});
+            self.publish(&input);
+        }
+        self.ledger.timers.done(at);
+    }
+
+    fn on_report(&mut self) {
+        if let Some(mut input) = self.side.take_report() {
+            if let Some(tsc) = &self.around.stamps {
+                input.stamp = tsc.read();
+            }
+            self.publish(&input);
+            self.ledger.counts.reports += 1;
+        }
+    }
+
+    #[inline]
+    fn on_frame(&mut self) {
+        let stamp = self.around.stamps.as_ref().map_or(0, Tsc::read);
+        self.batch.clear();
+        let Some((frame, block)) = self.inflow.take() else { return };
+        if frame.definitions {
+            self.directory.catalogue(block.definitions.iter().copied());
+            return;
+        }
+        let bytes = &block.bytes[frame.offset as usize..][..frame.len as usize];
+        let reader = usize::from(frame.reader);
+        let whole = Frame { ts_recv: frame.ts_recv, source: source_of(frame.reader), bytes };
+        let Some(decoder) = self.decoders.get_mut(reader) else { return };
+        let result = decoder.decode(&whole, frame.rest_symbol, &mut self.directory, &mut self.batch);
+        self.ledger.counts.events += 1;
+        self.seen[reader] += 1;
+        if self.ledger.counts.events & 0x3ff == 0 {
+            self.around.progress.events.store(self.ledger.counts.events, Ordering::Relaxed);
+            self.around.progress.bytes_read.store(self.inflow.bytes_read, Ordering::Relaxed);
+        }
+        if let Err(error) = result {
+            self.on_undecodable(reader, frame.ts_recv, error);
+        }
+        for i in 0..self.batch.len() {
+            if let Some(tsc) = &self.around.stamps {
+                let input = &mut self.batch.as_mut_slice()[i];
+                input.stamp = stamp;
+                input.decode_ticks = u32::try_from(tsc.read().saturating_sub(stamp)).unwrap_or(u32::MAX);
+            }
+            let input = &self.batch.as_slice()[i];
+            let sequence = self.sequencer.publish(input, &mut self.side);
+            self.ledger.enter(input, sequence);
+            self.side.on_market(&self.batch.as_slice()[i]);
+        }
+    }
+
+    /// A message that could not be read: told, counted, and, where the book may have lost something by it, a gap.
+    #[cold]
+    fn on_undecodable(&mut self, reader: usize, ts_recv: UnixNanos, error: DecodeError) {
+        let name = self.around.reader_names.get(reader).map_or("the feed", String::as_str);
+        self.problems.message(name, self.seen[reader], &error);
+        let reason = match error.fault {
+            DecodeFault::UnknownMessage | DecodeFault::UnknownSymbol => return,
+            DecodeFault::OutOfRange => GapReason::OutOfRange,
+            DecodeFault::Syntax | DecodeFault::Field | DecodeFault::TooShort => GapReason::Undecodable,
+        };
+        let gap = Gap { from: 0, to: 0, reason: reason.code(), reserved: [0; 7] };
+        let source = source_of(reader as u16);
+        *self.batch.next() = Input::new(InputKind::Gap, source, InstrumentId::NONE, ts_recv, &gap);
+    }
+
+    /// Definitions as inputs, in the order of their ids.
+    pub fn definition_inputs(&self, at: UnixNanos) -> Vec<Input> {
+        self.directory.all().iter().map(|instrument| Definition::input(instrument, at)).collect()
+    }
+}

@@ -1,0 +1,219 @@
+//! Hot: the venue's side of the loop: orders under way to it, the venue, reports under way from it.
+
+use super::inflow::Inflow;
+use super::outlet::Outgoing;
+use super::sequencer::Meanwhile;
+use crate::control::gate::Gate;
+use crate::event::execution::CommandKind;
+use crate::event::input::{Input, InputKind};
+use crate::event::report::{ExecType, Report, VenueReason};
+use crate::ring::spsc;
+use crate::types::ids::{Sequence, SourceId};
+use crate::types::price::Qty;
+use crate::types::time::{Nanos, UnixNanos};
+use crate::venue::sim::generator::{FrameBuffer, Generator};
+use crate::venue::sim::latency::LatencyModel;
+use crate::venue::sim::recorded::RecordedVenue;
+use crate::venue::sim::report::VenueReport;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The venue behind the loop.
+pub enum Exchange {
+    /// Matches against a recorded book.
+    Recorded(Box<RecordedVenue>),
+    /// Makes its own market.
+    Generated(Box<Generator>),
+}
+
+/// Everything between the execution stage and the report inputs.
+pub struct VenueSide {
+    orders: spsc::Receiver<Outgoing>,
+    /// Orders under way, with the time of their arrival; never decreasing.
+    arrivals: VecDeque<(UnixNanos, Outgoing)>,
+    arrived_last: UnixNanos,
+    exchange: Exchange,
+    latency: LatencyModel,
+    reports: VecDeque<(UnixNanos, VenueReport)>,
+    released_last: UnixNanos,
+    report_number: u64,
+    frames: FrameBuffer,
+    delivered_last: UnixNanos,
+    frame_number: u64,
+    /// Sequence up to which orders may take effect; `u64::MAX` where nothing is journaled.
+    durable: Arc<AtomicU64>,
+}
+
+impl VenueSide {
+    /// A venue behind `latency`; orders come from `orders` and take effect once `durable` has reached their sequence.
+    pub fn new(orders: spsc::Receiver<Outgoing>, exchange: Exchange, latency: LatencyModel, durable: Arc<AtomicU64>) -> Self {
+        Self {
+            orders,
+            arrivals: VecDeque::with_capacity(4096),
+            arrived_last: UnixNanos::MIN,
+            exchange,
+            latency,
+            reports: VecDeque::with_capacity(4096),
+            released_last: UnixNanos::MIN,
+            report_number: 0,
+            frames: FrameBuffer::default(),
+            delivered_last: UnixNanos::MIN,
+            frame_number: 0,
+            durable,
+        }
+    }
+
+    /// The venue, at the end.
+    pub fn into_exchange(self) -> Exchange {
+        self.exchange
+    }
+
+    /// The least time from a decision to the venue.
+    #[inline]
+    pub fn entry_min(&self) -> Nanos {
+        self.latency.entry_min()
+    }
+
+    /// Takes over what the execution stage has sent; `true` if there was something.
+    #[inline]
+    pub fn drain(&mut self) -> bool {
+        let mut any = false;
+        while let Some(outgoing) = self.orders.try_recv() {
+            any = true;
+            let key = outgoing.order.command().client_order_id.0;
+            let at = outgoing.ts.saturating_add(self.latency.entry(key));
+            // One connection to the venue: a later message does not overtake an earlier one.
+            self.arrived_last = self.arrived_last.max(at);
+            self.arrivals.push_back((self.arrived_last, outgoing));
+        }
+        any
+    }
+
+    /// When the next order reaches the venue.
+    #[inline]
+    pub fn next_order(&self) -> Option<UnixNanos> {
+        self.arrivals.front().map(|a| a.0)
+    }
+
+    /// When the next report reaches us.
+    #[inline]
+    pub fn next_report(&self) -> Option<UnixNanos> {
+        self.reports.front().map(|r| r.0)
+    }
+
+    /// Whether the venue makes its own market.
+    #[inline]
+    pub fn has_agents(&self) -> bool {
+        matches!(self.exchange, Exchange::Generated(_))
+    }
+
+    /// When something happens inside the generated market.
+    #[inline]
+    pub fn next_agents(&self) -> Option<UnixNanos> {
+        match &self.exchange {
+            Exchange::Generated(generator) => Some(generator.next_time()),
+            Exchange::Recorded(_) => None,
+        }
+    }
+
+    /// Lets the generated market take its next step, and sends off what it publishes.
+    pub fn step_agents(&mut self, inflow: &mut Inflow) {
+        let Exchange::Generated(generator) = &mut self.exchange else { return };
+        self.frames.clear();
+        generator.step(&mut self.frames);
+        for frame in self.frames.iter() {
+            self.frame_number += 1;
+            let at = frame.ts_venue.saturating_add(self.latency.feed(self.frame_number));
+            self.delivered_last = self.delivered_last.max(at);
+            inflow.push(self.delivered_last, frame.bytes);
+        }
+        self.collect();
+    }
+
+    /// A market input, for a venue that follows the recorded market.
+    #[inline]
+    pub fn on_market(&mut self, input: &Input) {
+        if let Exchange::Recorded(venue) = &mut self.exchange {
+            venue.on_market(input);
+            self.collect();
+        }
+    }
+
+    /// The next order reaches the venue, once it is in the journal; `false` if the gate stopped it.
+    pub fn deliver_order(&mut self, gate: &Gate) -> bool {
+        let Some((at, Outgoing { sequence, order, .. })) = self.arrivals.pop_front() else { return false };
+        self.await_durable(sequence, gate);
+        let command = *order.command();
+        if command.kind == CommandKind::New.code() && !gate.lets_new_order_pass() {
+            // It never left: say so, as the venue's refusal would, so that the order's state is right.
+            let report = Report {
+                fee: 0,
+                client_order_id: command.client_order_id,
+                venue_order_id: 0,
+                trade_id: 0,
+                last_px: command.px,
+                last_qty: Qty(0),
+                cum_qty: Qty(0),
+                leaves_qty: Qty(0),
+                exec_type: ExecType::Rejected.code(),
+                side: command.side,
+                liquidity: 0,
+                reason: VenueReason::Gated.code(),
+                reserved: [0; 4],
+            };
+            self.queue(VenueReport { ts_venue: at, instrument: command.instrument, trace: sequence, report });
+            return false;
+        }
+        match &mut self.exchange {
+            Exchange::Recorded(venue) => venue.on_order(at, &order, sequence),
+            Exchange::Generated(generator) => generator.on_order(at, &order, sequence),
+        }
+        self.collect();
+        true
+    }
+
+    /// Written before effect: waits for the journal, unless it failed (then the gate is closed anyway).
+    fn await_durable(&mut self, sequence: Sequence, gate: &Gate) {
+        while self.durable.load(Ordering::Acquire) < sequence && !gate.is_journal_faulted() {
+            self.drain();
+            std::thread::yield_now();
+        }
+    }
+
+    fn collect(&mut self) {
+        loop {
+            let report = match &mut self.exchange {
+                Exchange::Recorded(venue) => venue.take_report(),
+                Exchange::Generated(generator) => generator.take_report(),
+            };
+            let Some(report) = report else { return };
+            self.queue(report);
+        }
+    }
+
+    fn queue(&mut self, report: VenueReport) {
+        self.report_number += 1;
+        let key = report.report.client_order_id.0 ^ self.report_number.rotate_left(32);
+        let at = report.ts_venue.saturating_add(self.latency.response(key));
+        // One connection from the venue: reports keep their order.
+        self.released_last = self.released_last.max(at);
+        self.reports.push_back((self.released_last, report));
+    }
+
+    /// The report that reaches us now, as an input.
+    pub fn take_report(&mut self) -> Option<Input> {
+        let (at, report) = self.reports.pop_front()?;
+        let mut input = Input::new(InputKind::Report, SourceId::REPORT, report.instrument, at, &report.report);
+        input.trace = report.trace;
+        input.ts_event = report.ts_venue;
+        input.venue_id = report.report.trade_id;
+        Some(input)
+    }
+}
+
+impl Meanwhile for VenueSide {
+    fn meanwhile(&mut self) {
+        self.drain();
+    }
+}

@@ -1,0 +1,196 @@
+//! Bad input: what, where, what to do; an exit code; and nothing lost that came before.
+
+use crate::support::{arg, run_json, tickpath};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A capture made here: spot messages with a snapshot.
+fn lines(messages: usize) -> String {
+    let mut text = String::new();
+    let base = 1_700_000_000_000_000_000u64;
+    let mut push = |n: usize, json: String| text.push_str(&format!("{} {json}\n", base + n as u64 * 1_000_000));
+    push(0, r#"{"stream":"abcusdt@depth@100ms","data":{"e":"depthUpdate","E":1700000000000,"s":"ABCUSDT","U":1,"u":2,"b":[["10.00","1.000"]],"a":[["10.02","1.000"]]}}"#.to_owned());
+    push(1, r#"{"lastUpdateId":2,"bids":[["10.00","1.000"],["9.99","2.000"]],"asks":[["10.02","1.000"],["10.03","2.000"]]}"#.to_owned());
+    for n in 2..messages {
+        let id = n + 1;
+        push(n, format!(r#"{{"stream":"abcusdt@depth@100ms","data":{{"e":"depthUpdate","E":{},"s":"ABCUSDT","U":{id},"u":{id},"b":[["10.00","{}.000"]],"a":[]}}}}"#, 1_700_000_000_000u64 + n as u64, n % 7 + 1));
+    }
+    text
+}
+
+fn gz(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn file(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// Replays with a journal; gives the summary or the error, and the inputs that the journal then holds.
+fn replay(dir: &Path, path: &Path, code: i32, expected: &[&str]) -> (serde_json::Value, u64) {
+    let journal = dir.join(format!("j-{}", path.file_name().unwrap().to_str().unwrap()));
+    let value = run_json(&["replay", arg(path), "--journal", arg(&journal)], code);
+    let text = value.to_string();
+    for part in expected {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    let held = if journal.join("audit").is_dir() {
+        let parity = run_json(&["parity", "--journal", arg(&journal)], 0);
+        assert_eq!(parity["divergences"], 0);
+        parity["replayed"].as_u64().unwrap()
+    } else {
+        0
+    };
+    (value, held)
+}
+
+#[test]
+fn a_whole_file_is_clean() {
+    let dir = tempfile::tempdir().unwrap();
+    let (summary, held) = replay(dir.path(), &file(dir.path(), "whole", lines(500).as_bytes()), 0, &[]);
+    assert_eq!(summary["events"], 500);
+    assert_eq!(summary["instruments"][0]["instrument"], "ABCUSDT.BINANCE");
+    assert_eq!(summary["instruments"][0]["bid"], "10.00");
+    assert!(held > 500);
+    // The same, packed.
+    let (packed, _) = replay(dir.path(), &file(dir.path(), "whole.gz", &gz(lines(500).as_bytes())), 0, &[]);
+    assert_eq!(packed["output_hash"], summary["output_hash"]);
+    let zst = zstd::encode_all(lines(500).as_bytes(), 1).unwrap();
+    let (packed, _) = replay(dir.path(), &file(dir.path(), "whole.zst", &zst), 0, &[]);
+    assert_eq!(packed["output_hash"], summary["output_hash"]);
+}
+
+#[test]
+fn a_truncated_gzip_gives_what_is_there_and_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let packed = gz(lines(5000).as_bytes());
+    let path = file(dir.path(), "cut.gz", &packed[..packed.len() / 2]);
+    let (summary, held) = replay(dir.path(), &path, 1, &["cut.gz"]);
+    let events = summary["events"].as_u64().unwrap();
+    assert!(events > 500 && events < 5000, "{summary}");
+    assert!(held > events, "all of it is in the journal");
+}
+
+#[test]
+fn a_corrupt_gzip_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut packed = gz(lines(5000).as_bytes());
+    let at = packed.len() - 6;
+    packed[at] ^= 0xff;
+    replay(dir.path(), &file(dir.path(), "flipped.gz", &packed), 1, &["flipped.gz"]);
+}
+
+#[test]
+fn wrong_formats_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes, parts) in [
+        ("prose", &b"It was a dark and stormy night;\nthe rain fell in torrents\n"[..], &["prose"][..]),
+        ("empty", b"", &["empty"]),
+        ("binary", &[0xde, 0xad, 0xbe, 0xef, 1, 2, 3, 4, 5, 6, 7, 8], &["binary"]),
+    ] {
+        replay(dir.path(), &file(dir.path(), name, bytes), 1, parts);
+    }
+    replay(dir.path(), &dir.path().join("not-there"), 2, &["not-there"]);
+}
+
+#[test]
+fn an_undecodable_message_closes_the_book_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = lines(200);
+    let at = text.rfind("\"U\":150").unwrap();
+    text.replace_range(at..at + 7, "\"U\":1x0");
+    let (summary, _) = replay(dir.path(), &file(dir.path(), "bad-line", text.as_bytes()), 1, &["bad-line", "message 150"]);
+    assert_eq!(summary["problem_count"], 1);
+    assert_eq!(summary["events"], 200, "what follows is read all the same");
+    assert_eq!(summary["instruments"][0]["book_valid"], false, "the book may have lost something");
+}
+
+#[test]
+fn a_gap_is_found_and_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let text: String = lines(200).lines().filter(|l| !l.contains("\"U\":150,")).map(|l| format!("{l}\n")).collect();
+    let (summary, _) = replay(dir.path(), &file(dir.path(), "gap", text.as_bytes()), 0, &[]);
+    assert_eq!(summary["counts"]["gaps"], 1);
+    assert_eq!(summary["instruments"][0]["invalid_reason"], "sequence_gap");
+}
+
+#[test]
+fn a_finer_decimal_is_exact() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = lines(100);
+    text.push_str("1700000001000000000 {\"stream\":\"abcusdt@depth@100ms\",\"data\":{\"e\":\"depthUpdate\",\"E\":1700000001000,\"s\":\"ABCUSDT\",\"U\":101,\"u\":101,\"b\":[[\"10.0000123\",\"0.12345678\"]],\"a\":[]}}\n");
+    let (summary, _) = replay(dir.path(), &file(dir.path(), "finer", text.as_bytes()), 0, &[]);
+    assert_eq!(summary["instruments"][0]["bid"], "10.0000123");
+    let journal = dir.path().join("j-finer");
+    let out = dir.path().join("bbo.csv");
+    run_json(&["export", "--journal", arg(&journal), "--what", "bbo", "--out", arg(&out)], 0);
+    let text = std::fs::read_to_string(out).unwrap();
+    let last = text.lines().last().unwrap();
+    assert!(last.ends_with(",101,10.0000123,0.12345678,10.0200000,1.00000000"), "{last}");
+}
+
+#[test]
+fn a_symbol_outside_the_definitions_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let definitions = file(
+        dir.path(),
+        "info.json",
+        br#"{"timezone":"UTC","serverTime":1,"rateLimits":[],"exchangeFilters":[],"symbols":[{"symbol":"XYZUSDT","status":"TRADING","baseAsset":"XYZ","baseAssetPrecision":8,"quoteAsset":"USDT","quotePrecision":8,"quoteAssetPrecision":8,"filters":[{"filterType":"PRICE_FILTER","minPrice":"0.01000000","maxPrice":"1000000.00000000","tickSize":"0.01000000"},{"filterType":"LOT_SIZE","minQty":"0.00001000","maxQty":"9000.00000000","stepSize":"0.00001000"}]}]}"#,
+    );
+    let path = file(dir.path(), "lines", lines(50).as_bytes());
+    let summary = run_json(&["replay", arg(&path), "--definitions", arg(&definitions)], 1);
+    assert!(summary["problem_count"].as_u64().unwrap() > 0);
+    assert!(summary["problems"][0].as_str().unwrap().contains("unknown_symbol"), "{summary}");
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(dir.path(), "lines", lines(50).as_bytes());
+    let blocked = file(dir.path(), "a-file", b"x");
+    let error = run_json(&["replay", arg(&path), "--journal", arg(&blocked.join("j"))], 1);
+    assert!(error["error"].as_str().unwrap().contains("a-file"), "{error}");
+    // A second run into the same folder would mix two records.
+    let journal = dir.path().join("j");
+    run_json(&["replay", arg(&path), "--journal", arg(&journal)], 0);
+    let error = run_json(&["replay", arg(&path), "--journal", arg(&journal)], 2);
+    assert!(error["error"].as_str().unwrap().contains("already holds a journal"), "{error}");
+}
+
+#[test]
+fn a_full_disk_stops_the_run_and_keeps_what_was_written() {
+    // A file system of 24 MB, mounted by the test; only root may.
+    let dir = tempfile::tempdir().unwrap();
+    let mount = dir.path().join("small");
+    std::fs::create_dir(&mount).unwrap();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs", arg(&mount)])
+        .output()
+        .is_ok_and(|o| o.status.success());
+    if !mounted {
+        eprintln!("SKIPPED full disk: only root can mount a small file system");
+        return;
+    }
+    let journal = mount.join("j");
+    let output = tickpath()
+        .args(["run", "--journal", arg(&journal), "--speed", "max", "--events", "400000", "--start", "1700000000000000000", "--json"])
+        .env("TICKPATH__JOURNAL__SEGMENT_BYTES_MARKET", "4194304")
+        .env("TICKPATH__JOURNAL__SEGMENT_BYTES_AUDIT", "2097152")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let verified = tickpath().args(["verify", "--journal", arg(&journal), "--json"]).output().unwrap();
+    let parity = tickpath().args(["parity", "--journal", arg(&journal), "--json"]).output().unwrap();
+    std::process::Command::new("umount").arg(&mount).status().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let error = summary["error"].as_str().unwrap();
+    assert!(error.contains("full") || error.contains("space"), "{error}");
+    assert!(error.contains("j"), "it says where: {error}");
+    assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stdout));
+    assert_eq!(parity.status.code(), Some(0), "{}", String::from_utf8_lossy(&parity.stdout));
+}

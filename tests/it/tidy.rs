@@ -1,0 +1,239 @@
+//! House rules, checked on the text of the source; and the checker, checked with planted faults.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Room → rooms that it may import. `*` = everything. A new top-level module must be added here.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("types", &[]),
+    ("event", &["types"]),
+    ("metric", &["types", "event"]),
+    ("ring", &[]),
+    ("journal", &["types", "event"]),
+    ("market", &["types", "event", "metric"]),
+    ("feature", &["types", "event", "metric"]),
+    ("signal", &["types", "event", "metric"]),
+    ("risk", &["types", "event", "metric"]),
+    ("execution", &["types", "event", "metric"]),
+    ("venue", &["types", "event", "metric"]),
+    ("control", &["types", "event", "metric"]),
+    // What people read is about everything that runs.
+    ("report", &["*"]),
+    ("config", &["types", "market", "feature", "signal", "risk", "execution", "journal", "venue", "runtime"]),
+    ("runtime", &["*"]),
+    ("cli", &["*"]),
+];
+
+/// Words that a hot file may not have outside its tests, and why.
+const HOT_BANS: &[(&str, &str)] = &[
+    ("std::time", "stages read no clock: time is an input"),
+    ("std::fs", "no I/O on the hot path"),
+    ("std::net", "no I/O on the hot path"),
+    ("tokio", "nothing asynchronous on the hot path"),
+    ("Mutex", "no lock on the hot path"),
+    ("RwLock", "no lock on the hot path"),
+    ("println!", "no output on the hot path"),
+    ("tracing::", "no logging on the hot path"),
+    (".unwrap()", "no panic that input can reach"),
+    (".expect(", "no panic that input can reach"),
+    ("panic!(", "no panic that input can reach"),
+    ("todo!", "no stubs"),
+    ("unimplemented!", "no stubs"),
+    ("RandomState", "nothing may depend on a random seed"),
+    ("std::collections::HashMap", "nothing may depend on a random seed"),
+];
+
+/// Hot files that need a banned word, each with its reason. An entry that is not needed any more is a fault too.
+const HOT_EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("ring/wait.rs", "std::time", "parking takes a time-out"),
+    ("ring/sync.rs", "std::time", "parking takes a time-out"),
+];
+
+/// Files that may set `Verdict::Approved`: only risk approves.
+const APPROVES: &str = "risk";
+
+/// Lines beyond which a file must be split.
+const LINES_MAX: usize = 600;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fault {
+    path: String,
+    what: String,
+}
+
+/// The part of a file in front of its unit tests.
+fn production(text: &str) -> &str {
+    text.find("#[cfg(test)]\nmod ").map_or(text, |at| &text[..at])
+}
+
+fn is_test_file(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("tests.rs") || path.contains("_tests")
+}
+
+fn room_of(path: &str) -> &str {
+    path.split('/').next().unwrap_or(path).trim_end_matches(".rs")
+}
+
+/// Code without comments and without the contents of strings, so that prose may name what code may not use.
+fn code_only(text: &str) -> String {
+    text.lines().map(|line| line.find("//").map_or(line, |at| &line[..at])).collect::<Vec<_>>().join("\n")
+}
+
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        // `$crate::` in a macro and `pub(in crate::…)` are no imports.
+        let rest = &code[at + "crate::".len()..];
+        if let Some(list) = rest.strip_prefix('{') {
+            let end = list.find('}').unwrap_or(list.len());
+            for item in list[..end].split(',') {
+                found.insert(item.trim().split("::").next().unwrap_or("").to_owned());
+            }
+            continue;
+        }
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        if rest[name.len()..].starts_with('!') {
+            continue;
+        }
+        found.insert(name);
+    }
+    found.remove("");
+    found
+}
+
+fn check_file(path: &str, text: &str, faults: &mut Vec<Fault>) {
+    let mut fault = |what: String| faults.push(Fault { path: path.to_owned(), what });
+    let room = room_of(path);
+    if room == "lib" || room == "main" {
+        return;
+    }
+    let first = text.lines().next().unwrap_or("");
+    let hot = first.starts_with("//! Hot:");
+    if !hot && !first.starts_with("//! Edge:") && !is_test_file(path) {
+        fault(format!("the first line must be a door sign, `//! Hot: …` or `//! Edge: …`, not `{first}`"));
+    }
+    let lines = text.lines().count();
+    if lines > LINES_MAX && !is_test_file(path) {
+        fault(format!("{lines} lines; split it (at most {LINES_MAX})"));
+    }
+    let code = code_only(production(text));
+    match LAYERS.iter().find(|(name, _)| *name == room) {
+        None => fault(format!("the room `{room}` is not in the table of layers")),
+        Some((_, allowed)) => {
+            for import in imports(&code) {
+                let known = LAYERS.iter().any(|(name, _)| *name == import);
+                if known && import != room && !allowed.contains(&"*") && !allowed.contains(&import.as_str()) {
+                    fault(format!("`{room}` may not import `{import}`"));
+                }
+            }
+        }
+    }
+    if hot && !is_test_file(path) {
+        for (word, why) in HOT_BANS {
+            let excepted = HOT_EXCEPTIONS.iter().any(|(file, w, _)| *file == path && w == word);
+            if code.contains(word) && !excepted {
+                fault(format!("a hot file may not use `{word}`: {why}"));
+            }
+        }
+    }
+    if room != APPROVES && room != "event" && code.contains(".verdict = Verdict::Approved") {
+        fault("only `risk` approves orders".to_owned());
+    }
+    for marker in ["todo!(", "unimplemented!(", "FIXME"] {
+        if code.contains(marker) {
+            fault(format!("`{marker}` is left"));
+        }
+    }
+}
+
+fn check_tree(files: &BTreeMap<String, String>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (path, text) in files {
+        check_file(path, text, &mut faults);
+    }
+    for (path, word, _) in HOT_EXCEPTIONS {
+        match files.get(*path) {
+            None => faults.push(Fault { path: (*path).to_owned(), what: "is excepted but is not there: a guard that guards nothing".to_owned() }),
+            Some(text) if !code_only(production(text)).contains(word) => {
+                faults.push(Fault { path: (*path).to_owned(), what: format!("no longer needs its exception for `{word}`") });
+            }
+            Some(_) => {}
+        }
+    }
+    for (room, _) in LAYERS {
+        if !files.keys().any(|path| room_of(path) == *room) {
+            faults.push(Fault { path: (*room).to_owned(), what: "is in the table of layers but is not there".to_owned() });
+        }
+    }
+    faults
+}
+
+fn read_tree() -> BTreeMap<String, String> {
+    fn walk(dir: &Path, root: &Path, files: &mut BTreeMap<String, String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, files);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = BTreeMap::new();
+    walk(&root, &root, &mut files);
+    assert!(files.len() > 50, "the tree was not found");
+    files
+}
+
+#[test]
+fn the_house_is_tidy() {
+    let faults = check_tree(&read_tree());
+    assert!(faults.is_empty(), "{}", faults.iter().map(|f| format!("\n  src/{}: {}", f.path, f.what)).collect::<String>());
+}
+
+#[test]
+fn the_top_level_has_nothing_else() {
+    let allowed = [
+        "Cargo.toml", "Cargo.lock", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "deny.toml", "rustfmt.toml", "src", "benches", "perf",
+        "migrations", "tests", "fuzz", "target", "tickpath-data",
+    ];
+    for entry in std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "`{name}` at the top level has no place in the house");
+    }
+}
+
+#[test]
+fn planted_faults_are_found() {
+    let check = |path: &str, text: &str, expected: Option<&str>| {
+        let mut faults = Vec::new();
+        check_file(path, text, &mut faults);
+        match expected {
+            None => assert_eq!(faults, [], "{path}: {text}"),
+            Some(part) => assert!(faults.iter().any(|f| f.what.contains(part)), "{path}: {text}: {faults:?}"),
+        }
+    };
+    check("market/l2.rs", "//! Hot: x\nuse crate::event::input::Input;\n", None);
+    check("market/l2.rs", "use crate::event::input::Input;\n", Some("door sign"));
+    check("market/l2.rs", "//! Hot: x\nuse crate::risk::Config;\n", Some("`market` may not import `risk`"));
+    check("market/l2.rs", "//! Hot: x\nuse crate::{event::input::Input, ring::lane::Lane};\n", Some("may not import `ring`"));
+    check("market/l2.rs", "//! Hot: x\nfn f() { crate::venue::feed::go() }\n", Some("may not import `venue`"));
+    check("ring/x.rs", "//! Hot: x\nuse crate::event::slot::Slot;\n", Some("`ring` may not import `event`"));
+    check("journal/x.rs", "//! Edge: x\nuse crate::config::Config;\n", Some("may not import `config`"));
+    check("brandnew/mod.rs", "//! Edge: x\n", Some("not in the table of layers"));
+    check("signal/x.rs", "//! Hot: x\nuse std::time::Instant;\n", Some("`std::time`"));
+    check("signal/x.rs", "//! Hot: x\nfn f(x: Option<u8>) { x.unwrap(); }\n", Some("`.unwrap()`"));
+    check("signal/x.rs", "//! Hot: x\n// std::time in a comment is fine\n", None);
+    check("signal/x.rs", "//! Hot: x\n#[cfg(test)]\nmod tests { fn f() { x.unwrap() } }\n", None);
+    check("signal/x.rs", "//! Edge: x\nuse std::time::Instant;\n", None);
+    check("venue/x.rs", "//! Edge: x\nfn f() { risk.verdict = Verdict::Approved.code(); }\n", Some("only `risk` approves"));
+    check("risk/x.rs", "//! Hot: x\nfn f() { out.verdict = Verdict::Approved.code(); }\n", None);
+    check("cli/x.rs", "//! Edge: x\nfn f() { todo!() }\n", Some("is left"));
+    check("cli/x.rs", &format!("//! Edge: x\n{}", "\n".repeat(700)), Some("split it"));
+
+    let mut files = read_tree();
+    files.remove("ring/wait.rs");
+    assert!(check_tree(&files).iter().any(|f| f.what.contains("guards nothing")), "a guarded path that is missing must be told");
+}
