@@ -25,10 +25,14 @@ pub(super) fn format(stream: &mut ByteStream) -> Result<CaptureFormat, CaptureEr
         Ok(format) => return Ok(format),
         Err(hint) => hint,
     };
-    if text.is_empty() && head.len() < HEAD {
-        return Err(stream.damage().unwrap_or(CaptureError::Empty { path: stream.path.clone() }));
+    let (short, blank, first) = (head.len() < HEAD, text.is_empty(), printable(head));
+    let path = stream.path.clone();
+    // A file that breaks off so early is not of another format: it is damaged.
+    match stream.damage() {
+        Some(damage) if short => Err(damage),
+        _ if blank && short => Err(CaptureError::Empty { path }),
+        _ => Err(CaptureError::UnknownFormat { path, first, hint }),
     }
-    Err(CaptureError::UnknownFormat { path: stream.path.clone(), first: printable(head), hint })
 }
 
 fn binary(head: &[u8]) -> Option<CaptureFormat> {

@@ -193,7 +193,8 @@ impl Reader {
         self.counts.duplicates += u64::from(arrival.duplicates);
         for (i, message) in mold.messages().enumerate().skip(usize::from(arrival.duplicates)) {
             let range = self.packets.stream.range_of(message);
-            self.pending.push_back(Pending::Message { range, sequence: mold.sequence.wrapping_add(i as u64) });
+            let sequence = if mold.sequence == 0 { 0 } else { mold.sequence.wrapping_add(i as u64) };
+            self.pending.push_back(Pending::Message { range, sequence });
         }
         Ok(())
     }

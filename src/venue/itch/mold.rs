@@ -30,7 +30,8 @@ pub enum MoldError {
 pub struct MoldPacket<'a> {
     /// Name of the session, padded with spaces.
     pub session: [u8; 10],
-    /// Number of the first message; of a heartbeat, the next expected one.
+    /// Number of the first message, from 1; of a heartbeat, the next expected one. 0, which no server sends, stands in
+    /// captures that were made anonymous: then the messages have no numbers.
     pub sequence: u64,
     /// Messages in the packet; 0 for heartbeats and the end of the session.
     pub count: u16,
@@ -48,7 +49,9 @@ impl<'a> MoldPacket<'a> {
         let (Some(session), Some(blocks)) = (bytes.first_chunk::<10>(), bytes.get(HEADER_BYTES..)) else {
             return Err(MoldError::TooShort);
         };
-        if !session.iter().all(|&b| b == b' ' || b.is_ascii_alphanumeric()) {
+        // Captures that were made anonymous have zeros instead of the session.
+        let blank = *session == [0; 10];
+        if !blank && !session.iter().all(|&b| b == b' ' || b.is_ascii_alphanumeric()) {
             return Err(MoldError::Session);
         }
         let count = be16(bytes, 18);
@@ -120,7 +123,11 @@ impl MoldTracker {
     ///
     /// A packet far behind (every message seen before, or numbers that end beyond 64 bits) is all duplicate. Packets
     /// are taken in the order in which they come: there is no waiting for the other line of an A/B pair.
+    /// Packets without numbers (0) are taken as they are: neither gaps nor repeats can be seen.
     pub fn arrive(&mut self, packet: &MoldPacket<'_>) -> Arrival {
+        if packet.sequence == 0 {
+            return Arrival { gap: None, duplicates: 0, new_session: false };
+        }
         let new_session = self.session != packet.session;
         let first = self.expected.is_none();
         if new_session {
@@ -201,6 +208,7 @@ mod tests {
             arrivals(&[(A, 100, 1), (B, 1, 1), (B, 2, 1)]),
             [plain, Arrival { new_session: true, ..plain }, plain]
         );
+        assert_eq!(arrivals(&[(A, 0, 1), (A, 0, 1), (A, 7, 1)]), [plain; 3], "anonymous packets have no numbers");
         assert_eq!(arrivals(&[(A, u64::MAX, 2), (A, 1, 1)])[0].duplicates, 2, "numbers beyond 64 bits");
     }
 }
