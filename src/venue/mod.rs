@@ -2,3 +2,6 @@
 
 pub mod directory;
 pub mod feed;
+pub mod itch;
+pub mod lobster;
+pub mod capture;
