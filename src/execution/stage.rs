@@ -319,6 +319,10 @@ fn apply(order: &mut Order, instrument: InstrumentId, report: &Report) -> bool {
     if exec == ExecType::Trade && new == 0 {
         return fits;
     }
+    if exec == ExecType::Rejected && order.cum_qty.0 > 0 {
+        // What was filled cannot have been refused.
+        return false;
+    }
     fits &= order.apply(Event::of(exec, complete));
     if complete && new > 0 && exec != ExecType::Trade && order.state != OrderState::Filled {
         // The fill itself was lost or is still on its way; the quantity says that nothing is left.

@@ -22,12 +22,14 @@ pub(super) struct Record {
     pub(super) since: UnixNanos,
     /// Still counted as in flight or working.
     pub(super) live: bool,
+    /// Approved by us, not found in a report.
+    own: bool,
     prev: u32,
     next: u32,
 }
 
 impl Record {
-    /// An order that was just approved, or one that we never approved (`live` false).
+    /// An order that was just approved.
     pub(super) const fn new(
         id: ClientOrderId,
         instrument: InstrumentId,
@@ -36,7 +38,7 @@ impl Record {
         qty: i64,
         since: UnixNanos,
     ) -> Self {
-        Self { id, instrument, side, px, qty, cum: 0, since, live: true, prev: NIL, next: NIL }
+        Self { id, instrument, side, px, qty, cum: 0, since, live: true, own: true, prev: NIL, next: NIL }
     }
 
     /// What may still be filled.
@@ -74,6 +76,8 @@ pub(super) struct Orders {
     finished_len: usize,
     live: usize,
     live_max: usize,
+    /// The newest of our own orders that was forgotten.
+    forgotten: ClientOrderId,
 }
 
 impl Orders {
@@ -90,6 +94,7 @@ impl Orders {
             finished_len: 0,
             live: 0,
             live_max,
+            forgotten: ClientOrderId::NONE,
         }
     }
 
@@ -102,6 +107,13 @@ impl Orders {
     #[inline]
     pub(super) fn find(&self, id: ClientOrderId) -> Option<u32> {
         self.by_id.get(&id).copied()
+    }
+
+    /// Whether an unknown `id` is as old as one of ours that is over and was forgotten: then it is most likely that one, and
+    /// its fills are booked. (Ids grow with every order; working orders are never forgotten.)
+    #[inline]
+    pub(super) fn is_forgotten(&self, id: ClientOrderId) -> bool {
+        id != ClientOrderId::NONE && id <= self.forgotten
     }
 
     #[inline]
@@ -151,7 +163,7 @@ impl Orders {
 
     /// Remembers an order that was never ours to count, so that its reports are booked once.
     pub(super) fn insert_finished(&mut self, mut record: Record) {
-        record.live = false;
+        (record.live, record.own) = (false, false);
         self.make_room();
         if let Some(at) = self.free.pop() {
             self.put(at, record);
@@ -198,6 +210,9 @@ impl Orders {
     fn forget(&mut self, at: u32) {
         if let Some(record) = self.records.get_mut(at as usize) {
             self.by_id.remove(&record.id);
+            if record.own {
+                self.forgotten = self.forgotten.max(record.id);
+            }
             record.instrument = InstrumentId::NONE;
             self.free.push(at);
         }
@@ -237,7 +252,9 @@ mod tests {
             orders.finish(first, &mut list);
             assert!(list.is_empty() && orders.live() == 0);
             assert!(orders.find(ClientOrderId(2 * n)).is_some());
-            assert_eq!(orders.find(ClientOrderId(2 * n - 2)), None, "the ring is bounded");
+            assert_eq!(orders.find(ClientOrderId(2 * n - 1)), None, "the ring is bounded");
+            assert!(n == 1 || orders.is_forgotten(ClientOrderId(2 * n - 1)));
+            assert!(!orders.is_forgotten(ClientOrderId(2 * n + 2)));
             assert_eq!(orders.by_id.len(), orders.finished_len);
         }
         assert!(!orders.insert(record(200), &mut list), "an id is used once");
