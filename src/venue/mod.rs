@@ -2,3 +2,5 @@
 
 pub mod directory;
 pub mod feed;
+pub mod decimal_fast;
+pub mod binance;
