@@ -141,7 +141,7 @@ pub fn unsigned(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     let first = load8(bytes, at) ^ ZEROS;
     let stop = not_digits(first);
     let len = (stop.trailing_zeros() >> 3) as usize;
-    if len == 0 || (first & 0xFF == 0 && len > 1) {
+    if len == 0 || (first as u8 == 0 && len > 1) {
         return None;
     }
     if len < 8 {

@@ -218,17 +218,27 @@ impl Event<'_> {
             each(qty, Qty);
         };
         match self.body {
-            Body::Depth { bids, asks, .. } => bids.iter().chain(asks).for_each(|&level| pair(level)),
+            Body::Depth { bids, asks, .. } => {
+                for &level in bids.iter().chain(asks) {
+                    pair(level);
+                }
+            }
             Body::Trade { px, qty, .. } => pair((px, qty)),
             Body::Quote { bid, ask, .. } => {
                 pair(bid);
                 pair(ask);
             }
             Body::Bar { prices, volume, .. } => {
-                prices.iter().for_each(|&px| each(px, Price));
+                for px in prices {
+                    each(px, Price);
+                }
                 each(volume, Qty);
             }
-            Body::Mark { prices, .. } => prices.iter().flatten().for_each(|&px| each(px, Mark)),
+            Body::Mark { prices, .. } => {
+                for &px in prices.iter().flatten() {
+                    each(px, Mark);
+                }
+            }
             Body::Ignored(_) => {}
         }
     }

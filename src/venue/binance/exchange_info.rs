@@ -58,7 +58,8 @@ struct Listed {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Filter {
-    filter_type: String,
+    #[serde(rename = "filterType")]
+    name: String,
     tick_size: Option<String>,
     step_size: Option<String>,
 }
@@ -86,7 +87,7 @@ fn instrument(listed: &Listed, venue: Option<VenueKind>) -> Result<Instrument, E
         Some(_) => VenueKind::BinanceUsdm,
     });
     let text = |filter: &'static str, of: fn(&Filter) -> Option<&String>| {
-        let found = listed.filters.iter().find(|f| f.filter_type == filter);
+        let found = listed.filters.iter().find(|f| f.name == filter);
         found.and_then(of).ok_or(ExchangeInfoError::Missing { symbol: listed.symbol.clone(), filter })
     };
     let tick = text("PRICE_FILTER", |f| f.tick_size.as_ref())?;

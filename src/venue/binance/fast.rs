@@ -4,7 +4,7 @@
 use super::cursor::Cursor;
 use super::emit::aggressor;
 use super::event::{interval_nanos, is_futures, is_partial, is_rpi, nanos};
-use super::resolve::{SYMBOL_BYTES, SourceState, price_scale, qty_scale, stream_symbol};
+use super::resolve::{SYMBOL_BYTES, price_scale, qty_scale, stream_symbol};
 use super::stats::Ignored;
 use super::write::{DepthWriter, Head, single};
 use crate::event::input::{Bar, DepthStyle, InputKind, Level, Mark, Quote, Trade};
@@ -24,12 +24,12 @@ pub enum Taken {
     Ignored(Ignored),
 }
 
-/// Reads `frame`. On a miss, what was pushed must be taken back.
+/// Reads `frame`; `last` is the instrument of its source's last message. On a miss, what was pushed must be taken back.
 #[inline]
 pub fn read(
     frame: &Frame<'_>,
     venue: VenueKind,
-    state: &SourceState,
+    last: InstrumentId,
     rest_symbol: Option<&Symbol>,
     directory: &Directory,
     out: &mut InputBatch,
@@ -45,7 +45,7 @@ pub fn read(
         stream,
         venue,
         futures: is_futures(venue),
-        last: state.last,
+        last,
         rest_symbol,
         directory,
         frame,

@@ -47,7 +47,7 @@ use super::directory::Directory;
 use super::feed::{DecodeError, Decoder, Frame, InputBatch};
 use crate::types::ids::{InstrumentId, SourceId};
 use crate::types::instrument::{Symbol, VenueKind};
-use event::{Body, Event};
+use event::Body;
 use fast::Taken;
 use general::General;
 use resolve::{SourceState, has_instrument, resolve};
@@ -122,7 +122,7 @@ impl BinanceDecoder {
             return false;
         }
         let before = out.len();
-        match fast::read(frame, venue, state, self.rest_symbol.as_ref(), directory, out) {
+        match fast::read(frame, venue, state.last, self.rest_symbol.as_ref(), directory, out) {
             Ok(Taken::Inputs(instrument)) => state.last = instrument,
             Ok(Taken::Ignored(kind)) => self.stats.ignored[kind as usize] += 1,
             Err(_) => {
@@ -154,7 +154,7 @@ impl BinanceDecoder {
         let instrument = resolve(&event, frame, state, self.rest_symbol.as_ref(), directory, out)?;
         let learned = (out.len(), state.venue) != before;
         self.stats.definitions += (out.len() - before.0) as u64;
-        if learned && self.use_fast && again(&event, frame, state, self.rest_symbol.as_ref(), directory, out) {
+        if learned && self.use_fast && again(frame, *state, self.rest_symbol.as_ref(), directory, out) {
             self.stats.fast += 1;
             state.last = instrument.id;
             return Ok(());
@@ -169,17 +169,15 @@ impl BinanceDecoder {
 
 /// The fast path on a frame whose instrument has just been defined or refined.
 fn again(
-    event: &Event<'_>,
     frame: &Frame<'_>,
-    state: &SourceState,
+    state: SourceState,
     rest_symbol: Option<&Symbol>,
     directory: &Directory,
     out: &mut InputBatch,
 ) -> bool {
-    debug_assert!(has_instrument(event));
     let Some(venue) = state.venue else { return false };
     let before = out.len();
-    let taken = matches!(fast::read(frame, venue, state, rest_symbol, directory, out), Ok(Taken::Inputs(_)));
+    let taken = matches!(fast::read(frame, venue, state.last, rest_symbol, directory, out), Ok(Taken::Inputs(_)));
     if !taken {
         out.truncate(before);
     }
