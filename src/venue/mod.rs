@@ -2,6 +2,9 @@
 
 pub mod directory;
 pub mod feed;
+pub mod binance;
 pub mod itch;
 pub mod lobster;
 pub mod capture;
+pub mod order_entry;
+pub mod sim;
