@@ -24,7 +24,7 @@ impl Disk for RealDisk {
             Ok(()) => Ok(()),
             // Not every file system can reserve; all can be written to.
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
-                let zeros = [0; 64 << 10];
+                let zeros = [0; 16 << 10];
                 let mut at = 0;
                 while at < bytes {
                     let n = (bytes - at).min(zeros.len() as u64);

@@ -69,7 +69,10 @@ impl Front {
     /// Publishes the record of `len` bytes that was written into [`Self::spare`], by storing its length last.
     #[inline]
     pub(super) fn publish(&mut self, len: usize) {
-        assert!(len <= self.room() && len > LENGTH_AT + 4 && self.at % 4 == 0, "a record was written into `spare`");
+        assert!(
+            len <= self.room() && len > LENGTH_AT + 4 && self.at.is_multiple_of(4),
+            "a record was written into `spare`"
+        );
         // SAFETY: the length field lies inside the `len` unpublished bytes, which only this `Front` reaches (see
         // `spare`; its slice is no longer borrowed, since `self` is borrowed mutably here). The mapping starts at a
         // page and `at` is a multiple of 4, so the address is aligned for an `AtomicU32`.

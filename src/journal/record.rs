@@ -359,7 +359,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     if length == 0 {
         return Parsed::End;
     }
-    if length % ALIGN != 0 || !(SEAL_LENGTH.min(OPENING_LENGTH)..=LENGTH_MAX).contains(&length) {
+    if !length.is_multiple_of(ALIGN) || !(SEAL_LENGTH.min(OPENING_LENGTH)..=LENGTH_MAX).contains(&length) {
         return Parsed::Bad("impossible length");
     }
     let Some(bytes) = bytes.get(..length) else {

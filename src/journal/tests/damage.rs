@@ -57,9 +57,9 @@ fn a_tail_cut_at_every_byte_recovers_exactly_the_whole_records() {
         for cut in end - 4096..=end {
             let mut torn = bytes.clone();
             if zeros {
-                torn[cut..].fill(0)
+                torn[cut..].fill(0);
             } else {
-                torn.truncate(cut)
+                torn.truncate(cut);
             }
             let recovery = recover_with(dir.path(), &torn).unwrap();
             // A record whose last bytes are zero anyway may be whole although it was cut.

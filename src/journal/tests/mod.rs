@@ -51,10 +51,10 @@ fn slot(sequence: u64, every: u64) -> Slot {
     slot.input.stamp = 99;
     slot.input.decode_ticks = 99;
     slot.features.values[0] = sequence as f64;
-    if sequence % every == 0 {
+    if sequence.is_multiple_of(every) {
         slot.signal.changed = 1;
         slot.signal.stamp = 99;
-        if sequence % (every * 2) == 0 {
+        if sequence.is_multiple_of(every * 2) {
             slot.risk.verdict = 2;
             slot.risk.stamp = 99;
             slot.risk.value = i128::from(sequence);
