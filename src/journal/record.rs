@@ -1,0 +1,449 @@
+//! Edge: the record: its layout, how it is written in place and how it is read back with every check but the chain.
+
+use super::reader::Entry;
+use crate::event::digest::SlotDigest;
+use crate::event::input::{Input, InputKind, PAYLOAD_BYTES};
+use crate::event::slot::Slot;
+use bytemuck::{Pod, Zeroable, bytes_of};
+use serde::{Deserialize, Serialize};
+
+/// Records begin at multiples of this and are multiples of it.
+pub(super) const ALIGN: usize = 32;
+/// Version of the record format.
+pub(super) const VERSION: u8 = 1;
+/// Bytes of [`Header`].
+pub(super) const HEADER: usize = size_of::<Header>();
+const INPUT: usize = 56;
+const STAMP: usize = 8;
+const DIGEST_AT: usize = HEADER + INPUT;
+const PAYLOAD_AT: usize = DIGEST_AT + size_of::<SlotDigest>();
+const CRC: usize = 4;
+const SECTIONS: [usize; 3] = [128, 256, 384];
+/// The longest record.
+pub(super) const LENGTH_MAX: usize = round(PAYLOAD_AT + PAYLOAD_BYTES + 128 + 256 + 384 + CRC);
+/// Bytes of a segment's header record.
+pub(super) const OPENING_LENGTH: usize = round(HEADER + size_of::<Opening>() + CRC);
+/// Bytes of a seal.
+pub(super) const SEAL_LENGTH: usize = round(HEADER + size_of::<Seal>() + CRC);
+const MAGIC: [u8; 8] = *b"TICKPATH";
+
+/// SHA-256 of a record.
+pub(super) type Hash = [u8; 32];
+
+const fn round(bytes: usize) -> usize {
+    bytes.div_ceil(ALIGN) * ALIGN
+}
+
+/// One of the two logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Log {
+    /// Orders, decisions, control.
+    Audit,
+    /// Bulk market data.
+    Market,
+}
+
+impl Log {
+    /// Both, in the order of their index.
+    pub const ALL: [Self; 2] = [Self::Audit, Self::Market];
+
+    /// Index into arrays of two.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Name of its folder.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Market => "market",
+        }
+    }
+}
+
+/// Whether `slot` belongs into the audit log: control and reports, every verdict of risk, every command and order
+/// update, every change of direction.
+#[inline]
+pub fn is_audit(slot: &Slot) -> bool {
+    const CONTROL: u64 = 1 << InputKind::Epoch as u8
+        | 1 << InputKind::Definition as u8
+        | 1 << InputKind::Gate as u8
+        | 1 << InputKind::Report as u8;
+    let control = slot.input.kind < 64 && CONTROL >> slot.input.kind & 1 == 1;
+    control
+        || slot.risk.verdict != 0
+        || slot.execution.commands_len > 0
+        || slot.execution.updated != 0
+        || slot.signal.changed != 0
+}
+
+/// The two codes of the format.
+mod codes {
+    #![allow(dead_code, reason = "the macro makes more names than these need")]
+
+    crate::code_enum! {
+        /// What a record is.
+        pub(in super::super) enum RecordKind {
+            /// Opens a segment.
+            Opening = 1, "header";
+            /// A slot of the market log.
+            Market = 2, "market";
+            /// A slot of the audit log.
+            Audit = 3, "audit";
+            /// Ends a segment.
+            Seal = 4, "seal";
+        }
+    }
+
+    crate::code_enum! {
+        /// Why a segment ends.
+        pub(in super::super) enum SealReason {
+            /// It is full.
+            Full = 1, "full";
+            /// The writer was closed.
+            Closed = 2, "closed";
+            /// Found open when the journal was opened again.
+            Recovered = 3, "recovered";
+        }
+    }
+}
+pub(super) use codes::{RecordKind, SealReason};
+
+/// The first 72 bytes of every record; the table is in the module's doc.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Header {
+    pub previous: Hash,
+    pub length: u32,
+    pub kind: u8,
+    pub version: u8,
+    pub flags: u16,
+    pub epoch: u64,
+    pub sequence: u64,
+    pub time: i64,
+    pub durable: u64,
+}
+
+/// Payload of a segment's header.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Opening {
+    magic: [u8; 8],
+    format: u32,
+    log: u8,
+    zero: [u8; 3],
+    /// Number of the segment in its log, from 1.
+    pub segment: u64,
+    /// Bytes that were reserved.
+    pub segment_bytes: u64,
+}
+
+impl Opening {
+    pub(super) fn new(log: Log, segment: u64, segment_bytes: u64) -> Self {
+        Self { magic: MAGIC, format: 1, log: log.index() as u8, zero: [0; 3], segment, segment_bytes }
+    }
+
+    /// Whether it opens segment `segment` of `log`.
+    pub(super) fn is_of(&self, log: Log, segment: u64) -> bool {
+        self.magic == MAGIC && self.format == 1 && self.log == log.index() as u8 && self.segment == segment
+    }
+}
+
+/// Payload of a seal.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Seal {
+    /// First sequence of the segment.
+    pub first: u64,
+    /// Slots in it.
+    pub records: u64,
+    /// Code of a [`SealReason`].
+    pub reason: u8,
+    pub zero: [u8; 7],
+    /// Bytes of a torn tail that recovery cut off.
+    pub torn: u64,
+}
+
+/// SHA-256 of a whole record, its own `previous` included.
+pub(super) fn hash(record: &[u8]) -> Hash {
+    let mut out = [0; 32];
+    out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, record).as_ref());
+    out
+}
+
+/// What each record of a writer has in common at the moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub epoch: u64,
+    pub durable: u64,
+}
+
+/// Which sections of an audit record are not all zero behind their stamps (bits as in `flags`).
+#[inline]
+fn sections_present(slot: &Slot) -> u16 {
+    #[inline]
+    fn any(bytes: &[u8]) -> bool {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().fold(0, |all, w| all | u64::from_ne_bytes(*w)) != 0 || rest.iter().any(|b| *b != 0)
+    }
+    u16::from(any(&bytes_of(&slot.signal)[STAMP..]))
+        | u16::from(any(&bytes_of(&slot.risk)[STAMP..])) << 1
+        | u16::from(any(&bytes_of(&slot.execution)[2 * STAMP..])) << 2
+}
+
+/// How a slot will be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub log: Log,
+    pub length: usize,
+    flags: u16,
+    payload: usize,
+}
+
+/// Decides log, sections and length of the record for `slot`.
+#[inline]
+pub(super) fn plan(slot: &Slot) -> Plan {
+    let payload = (slot.input.payload_len as usize).min(PAYLOAD_BYTES);
+    let (log, flags) = if is_audit(slot) { (Log::Audit, sections_present(slot)) } else { (Log::Market, 0) };
+    Plan { log, length: slot_length(payload, flags), flags, payload }
+}
+
+#[inline]
+fn slot_length(payload: usize, flags: u16) -> usize {
+    let sections: usize = (0..3).map(|i| SECTIONS[i] * (flags >> i & 1) as usize).sum();
+    round(PAYLOAD_AT + payload + sections + CRC)
+}
+
+/// Writes the record of `slot` into `out`, which is `plan.length` bytes long, but for its `previous` and `length`
+/// fields (which stay as they are): the length is published last, the chain is filled in later.
+#[inline]
+pub(super) fn write_slot(out: &mut [u8], plan: &Plan, stamp: Stamp, slot: &Slot, digest: &SlotDigest) {
+    let kind = match plan.log {
+        Log::Audit => RecordKind::Audit,
+        Log::Market => RecordKind::Market,
+    };
+    begin(out, kind, plan.flags, stamp, slot.input.sequence, slot.input.ts_recv);
+    let input = bytes_of(&slot.input);
+    out[HEADER..DIGEST_AT].copy_from_slice(&input[STAMP..STAMP + INPUT]);
+    out[DIGEST_AT - 8..DIGEST_AT - 6].copy_from_slice(&(plan.payload as u16).to_le_bytes());
+    out[DIGEST_AT - 4..DIGEST_AT].fill(0);
+    out[DIGEST_AT..PAYLOAD_AT].copy_from_slice(bytes_of(digest));
+    let mut at = PAYLOAD_AT + plan.payload;
+    out[PAYLOAD_AT..at].copy_from_slice(&slot.input.payload[..plan.payload]);
+    if plan.flags != 0 {
+        let sections: [(&[u8], usize); 3] =
+            [(bytes_of(&slot.signal), STAMP), (bytes_of(&slot.risk), STAMP), (bytes_of(&slot.execution), 2 * STAMP)];
+        for (i, (section, stamps)) in sections.into_iter().enumerate() {
+            if plan.flags >> i & 1 == 1 {
+                out[at..at + stamps].fill(0);
+                out[at + stamps..at + section.len()].copy_from_slice(&section[stamps..]);
+                at += section.len();
+            }
+        }
+    }
+    finish(out, at);
+}
+
+/// Writes a header or a seal, in the way of [`write_slot`].
+pub(super) fn write_mark<P: Pod>(
+    out: &mut [u8],
+    kind: RecordKind,
+    stamp: Stamp,
+    sequence: u64,
+    time: i64,
+    payload: &P,
+) {
+    begin(out, kind, 0, stamp, sequence, time);
+    out[HEADER..HEADER + size_of::<P>()].copy_from_slice(bytes_of(payload));
+    finish(out, HEADER + size_of::<P>());
+}
+
+/// Stores the length, for records that are not written into a mapping.
+pub(super) fn set_length(out: &mut [u8]) {
+    let length = out.len() as u32;
+    out[32..36].copy_from_slice(&length.to_le_bytes());
+}
+
+#[inline]
+fn begin(out: &mut [u8], kind: RecordKind, flags: u16, stamp: Stamp, sequence: u64, time: i64) {
+    out[36] = kind.code();
+    out[37] = VERSION;
+    out[38..40].copy_from_slice(&flags.to_le_bytes());
+    out[40..48].copy_from_slice(&stamp.epoch.to_le_bytes());
+    out[48..56].copy_from_slice(&sequence.to_le_bytes());
+    out[56..64].copy_from_slice(&time.to_le_bytes());
+    out[64..72].copy_from_slice(&stamp.durable.to_le_bytes());
+}
+
+#[inline]
+fn finish(out: &mut [u8], used: usize) {
+    let length = out.len();
+    out[used..length - CRC].fill(0);
+    let crc = crc_of(out, length);
+    out[length - CRC..].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// CRC32C of a record of `length` bytes, whose length field need not be stored yet.
+#[inline]
+fn crc_of(record: &[u8], length: usize) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&(length as u32).to_le_bytes()), &record[36..length - CRC])
+}
+
+/// What stands at a place in a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Parsed<'a> {
+    /// A whole record, CRC and shape checked.
+    Record(Record<'a>),
+    /// Length 0, or the end of the bytes: nothing here (yet).
+    End,
+    /// Not a record: why.
+    Bad(&'static str),
+}
+
+/// A whole record, checked but for its place in the chain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'a> {
+    pub header: Header,
+    pub kind: RecordKind,
+    /// All its bytes.
+    pub bytes: &'a [u8],
+}
+
+impl Record<'_> {
+    /// The payload of a header or seal.
+    pub(super) fn mark<P: Pod>(&self) -> P {
+        bytemuck::pod_read_unaligned(&self.bytes[HEADER..HEADER + size_of::<P>()])
+    }
+
+    /// Whether it is a slot.
+    pub(super) fn is_slot(&self) -> bool {
+        matches!(self.kind, RecordKind::Market | RecordKind::Audit)
+    }
+
+    /// Reads a slot's record into `entry`.
+    pub(super) fn read_into(&self, entry: &mut Entry) {
+        entry.epoch = self.header.epoch;
+        entry.sequence = self.header.sequence;
+        entry.input = Input::zeroed();
+        bytemuck::bytes_of_mut(&mut entry.input)[STAMP..STAMP + INPUT].copy_from_slice(&self.bytes[HEADER..DIGEST_AT]);
+        entry.digest = bytemuck::pod_read_unaligned(&self.bytes[DIGEST_AT..PAYLOAD_AT]);
+        let payload = (entry.input.payload_len as usize).min(PAYLOAD_BYTES);
+        let mut at = PAYLOAD_AT + payload;
+        entry.input.payload[..payload].copy_from_slice(&self.bytes[PAYLOAD_AT..at]);
+        entry.audit = None;
+        if self.kind == RecordKind::Audit {
+            let audit = entry.audit.insert(super::reader::AuditSections::zeroed());
+            let sections: [&mut [u8]; 3] = [
+                bytemuck::bytes_of_mut(&mut audit.signal),
+                bytemuck::bytes_of_mut(&mut audit.risk),
+                bytemuck::bytes_of_mut(&mut audit.execution),
+            ];
+            for (i, section) in sections.into_iter().enumerate() {
+                if self.header.flags >> i & 1 == 1 {
+                    section.copy_from_slice(&self.bytes[at..at + SECTIONS[i]]);
+                    at += SECTIONS[i];
+                }
+            }
+        }
+    }
+}
+
+/// Reads what stands at the start of `bytes`, and checks shape and CRC.
+pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
+    if bytes.len() < 36 {
+        return if bytes.iter().all(|b| *b == 0) { Parsed::End } else { Parsed::Bad("cut off") };
+    }
+    let length = u32::from_le_bytes([bytes[32], bytes[33], bytes[34], bytes[35]]) as usize;
+    if length == 0 {
+        return Parsed::End;
+    }
+    if !length.is_multiple_of(ALIGN) || !(SEAL_LENGTH.min(OPENING_LENGTH)..=LENGTH_MAX).contains(&length) {
+        return Parsed::Bad("impossible length");
+    }
+    let Some(bytes) = bytes.get(..length) else {
+        return Parsed::Bad("cut off");
+    };
+    let header: Header = bytemuck::pod_read_unaligned(&bytes[..HEADER]);
+    let Some(kind) = RecordKind::from_code(header.kind) else {
+        return Parsed::Bad("unknown kind of record");
+    };
+    if header.version != VERSION {
+        return Parsed::Bad("unknown version of a record");
+    }
+    let expected = match kind {
+        RecordKind::Opening => OPENING_LENGTH,
+        RecordKind::Seal => SEAL_LENGTH,
+        RecordKind::Market | RecordKind::Audit if length < PAYLOAD_AT + CRC => 0,
+        RecordKind::Market | RecordKind::Audit => {
+            let payload = u16::from_le_bytes([bytes[DIGEST_AT - 8], bytes[DIGEST_AT - 7]]) as usize;
+            if payload > PAYLOAD_BYTES { 0 } else { slot_length(payload, header.flags & 7) }
+        }
+    };
+    if length != expected {
+        return Parsed::Bad("length does not fit the kind of record");
+    }
+    let stored = u32::from_le_bytes([bytes[length - 4], bytes[length - 3], bytes[length - 2], bytes[length - 1]]);
+    if stored != crc_of(bytes, length) {
+        return Parsed::Bad("CRC mismatch");
+    }
+    Parsed::Record(Record { header, kind, bytes })
+}
+
+/// Offset of the first whole record at or behind `from`.
+pub(super) fn next_valid(bytes: &[u8], from: usize) -> Option<usize> {
+    (from.next_multiple_of(ALIGN)..bytes.len())
+        .step_by(ALIGN)
+        .find(|&at| matches!(parse(&bytes[at..]), Parsed::Record(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::mem::offset_of;
+
+    #[test]
+    fn layout_is_as_documented() {
+        let offsets = [
+            offset_of!(Header, previous),
+            offset_of!(Header, length),
+            offset_of!(Header, kind),
+            offset_of!(Header, version),
+            offset_of!(Header, flags),
+            offset_of!(Header, epoch),
+            offset_of!(Header, sequence),
+            offset_of!(Header, time),
+            offset_of!(Header, durable),
+        ];
+        assert_eq!(offsets, [0, 32, 36, 37, 38, 40, 48, 56, 64]);
+        assert_eq!((HEADER, DIGEST_AT, PAYLOAD_AT), (72, 128, 148));
+        assert_eq!((size_of::<Opening>(), size_of::<Seal>()), (32, 32));
+        assert_eq!((OPENING_LENGTH, SEAL_LENGTH, LENGTH_MAX), (128, 128, 1248));
+        assert_eq!(slot_length(size_of::<crate::event::input::Trade>(), 0), 192);
+        assert_eq!(slot_length(size_of::<crate::event::input::Quote>(), 0), 192);
+        // The places inside the input section that `write_slot` patches.
+        assert_eq!(offset_of!(Input, payload_len), STAMP + INPUT - 8);
+        assert_eq!(offset_of!(Input, decode_ticks), STAMP + INPUT - 4);
+        assert_eq!(offset_of!(Input, payload), STAMP + INPUT);
+    }
+
+    #[test]
+    fn the_checked_bytes_are_the_documented_ones() {
+        let mut record = vec![0; SEAL_LENGTH];
+        let seal = Seal { first: 3, records: 4, reason: SealReason::Full.code(), zero: [0; 7], torn: 0 };
+        write_mark(&mut record, RecordKind::Seal, Stamp { epoch: 7, durable: 5 }, 9, 11, &seal);
+        assert!(matches!(parse(&record), Parsed::End), "without its length it is not there");
+        set_length(&mut record);
+        let Parsed::Record(found) = parse(&record) else { panic!("not a record") };
+        assert_eq!((found.header.epoch, found.header.sequence, found.header.time, found.header.durable), (7, 9, 11, 5));
+        assert_eq!((found.mark::<Seal>().first, found.mark::<Seal>().records), (3, 4));
+        let crc = u32::from_le_bytes(record[SEAL_LENGTH - 4..].try_into().unwrap());
+        assert_eq!(crc, crc32c::crc32c(&record[32..SEAL_LENGTH - 4]));
+        for bit in 32 * 8..SEAL_LENGTH * 8 {
+            let mut flipped = record.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(!matches!(parse(&flipped), Parsed::Record(_)), "bit {bit}");
+        }
+    }
+}

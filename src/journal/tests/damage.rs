@@ -1,0 +1,250 @@
+//! Edge: tests: what crashes leave, and what they cannot have left.
+
+use super::super::disk::segment_path;
+use super::super::record::{Parsed, parse};
+use super::*;
+use rand_core::Rng;
+use rand_core::SeedableRng;
+
+/// Bytes of the segment's records up to its zeros.
+fn used(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|b| *b != 0).map_or(0, |p| p + 1).next_multiple_of(32)
+}
+
+/// Where each record ends, and its sequence.
+fn ends(bytes: &[u8]) -> Vec<(usize, u64)> {
+    let (mut at, mut ends) = (0, Vec::new());
+    while let Parsed::Record(record) = parse(&bytes[at..]) {
+        at += record.bytes.len();
+        if record.is_slot() {
+            ends.push((at, record.header.sequence));
+        }
+    }
+    ends
+}
+
+/// Puts `bytes` in place of a crashed journal's only market segment and recovers: the last sequence, or the error.
+fn recover_with(dir: &Path, bytes: &[u8]) -> Result<Recovery, JournalError> {
+    fs::create_dir_all(dir.join("audit")).unwrap();
+    fs::create_dir_all(dir.join("market")).unwrap();
+    let path = segment_path(dir, Log::Market, 1);
+    fs::write(&path, bytes).unwrap();
+    let recovery = recover(dir);
+    let after = fs::read(&path).ok();
+    match &recovery {
+        Err(_) => assert_eq!(after.as_deref(), Some(bytes), "corruption was changed"),
+        Ok(recovery) if recovery.records > 0 => {
+            let found = check(dir);
+            assert_eq!((found.findings.as_slice(), found.records), (&[] as &[_], recovery.records));
+        }
+        Ok(_) => assert_eq!(after, None, "nothing in it"),
+    }
+    recovery
+}
+
+fn image(last: u64, chained: bool) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    crashed(dir.path(), 16 << 10, last, u64::MAX, chained);
+    fs::read(segment_path(dir.path(), Log::Market, 1)).unwrap()
+}
+
+#[test]
+fn a_tail_cut_at_every_byte_recovers_exactly_the_whole_records() {
+    let dir = tempfile::tempdir().unwrap();
+    for (bytes, zeros) in [(image(60, true), false), (image(60, false), true)] {
+        let (end, ends) = (used(&bytes), ends(&bytes));
+        assert_eq!(ends.len(), 60);
+        for cut in end - 4096..=end {
+            let mut torn = bytes.clone();
+            if zeros {
+                torn[cut..].fill(0);
+            } else {
+                torn.truncate(cut);
+            }
+            let recovery = recover_with(dir.path(), &torn).unwrap();
+            // A record whose last bytes are zero anyway may be whole although it was cut.
+            let expected = ends.iter().filter(|(end, _)| *end <= cut || zeros && bytes[cut..*end] == torn[cut..*end]);
+            let expected = expected.map(|e| e.1).max().unwrap_or(0);
+            assert_eq!((recovery.sequence_last, recovery.records), (expected, expected), "cut at {cut}");
+            let whole = ends.iter().rfind(|e| e.1 == expected).unwrap().0;
+            let left = torn.iter().rposition(|b| *b != 0).map_or(0, |p| p + 1).saturating_sub(whole) as u64;
+            assert_eq!(recovery.torn_bytes, left, "cut at {cut}");
+            assert_eq!(recovery.torn_at.is_some(), left > 0);
+        }
+    }
+}
+
+#[test]
+fn a_sector_of_the_tail_that_was_not_written_back_ends_the_log_there() {
+    let dir = tempfile::tempdir().unwrap();
+    for chained in [true, false] {
+        let bytes = image(60, chained);
+        let (end, ends) = (used(&bytes), ends(&bytes));
+        for sector in (end / 512 - 7)..=(end / 512) {
+            let mut torn = bytes.clone();
+            torn[sector * 512..(sector + 1) * 512].fill(0);
+            let recovery = recover_with(dir.path(), &torn).unwrap();
+            let expected = ends.iter().filter(|e| e.0 <= sector * 512).count() as u64;
+            assert_eq!(recovery.sequence_last, expected, "sector {sector}");
+        }
+    }
+}
+
+#[test]
+fn a_sector_that_was_on_the_disk_before_is_corruption() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut writer, _) =
+        Writer::open_on(home.path(), &config(16 << 10), 0, std::sync::Arc::new(TestDisk::default())).unwrap();
+    for sequence in 1..=60 {
+        append(&mut writer, sequence, u64::MAX).unwrap();
+        if sequence == 50 {
+            writer.sync().unwrap();
+        }
+    }
+    let bytes = fs::read(segment_path(home.path(), Log::Market, 1)).unwrap();
+    let ends = ends(&bytes);
+    let dir = tempfile::tempdir().unwrap();
+    for sector in 0..used(&bytes) / 512 {
+        let mut torn = bytes.clone();
+        torn[sector * 512..(sector + 1) * 512].fill(0);
+        let whole = ends.iter().filter(|e| e.0 <= sector * 512).count();
+        match recover_with(dir.path(), &torn) {
+            Ok(recovery) => assert!(whole >= 50 && recovery.sequence_last == whole as u64, "sector {sector}"),
+            Err(error) => {
+                assert!(whole < 50, "sector {sector}: {error}");
+                let JournalError::Corrupt { sequence, .. } = error else { panic!("{error}") };
+                assert_eq!(sequence, whole as u64);
+            }
+        }
+    }
+}
+
+#[test]
+fn bit_flips_in_the_middle_are_found_and_never_cut_off() {
+    const FLIPS: usize = 1200;
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(0x5eed);
+    let dir = tempfile::tempdir().unwrap();
+    for chained in [true, false] {
+        let bytes = image(60, chained);
+        let last_start = ends(&bytes)[58].0;
+        for _ in 0..FLIPS / 2 {
+            let bit = random.next_u64() as usize % (last_start * 8);
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let outcome = recover_with(dir.path(), &flipped);
+            assert!(matches!(outcome, Err(JournalError::Corrupt { .. })), "bit {bit}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn bit_flips_anywhere_in_a_closed_journal_are_found() {
+    const FLIPS: usize = 1200;
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(0x5eed + 1);
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path(), 8 << 10, 150, 10);
+    let mut files = Vec::new();
+    for log in Log::ALL {
+        for number in super::super::disk::segment_numbers(dir.path(), log).unwrap() {
+            let path = segment_path(dir.path(), log, number);
+            let bytes = fs::read(&path).unwrap();
+            files.push((path, bytes));
+        }
+    }
+    assert!(files.len() >= 5);
+    let mut refused = 0;
+    for i in 0..FLIPS {
+        let (path, bytes) = &files[i % files.len()];
+        let bit = random.next_u64() as usize % (bytes.len() * 8);
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        fs::write(path, &flipped).unwrap();
+        assert!(!check(dir.path()).is_clean(), "{} bit {bit}", path.display());
+        if i % 4 == 0 {
+            match recover(dir.path()) {
+                Err(JournalError::Corrupt { .. }) => refused += 1,
+                // The bodies of sealed segments are left to verify.
+                Ok(recovery) => assert_eq!((recovery.records, recovery.torn_bytes), (150, 0)),
+                Err(error) => panic!("{error}"),
+            }
+            assert_eq!(fs::read(path).unwrap(), flipped, "it was changed");
+        }
+        fs::write(path, bytes).unwrap();
+    }
+    assert!(refused > 0);
+    clean(dir.path(), 150);
+}
+
+#[test]
+fn a_power_loss_that_takes_more_of_the_market_log_is_reported_as_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    crashed(dir.path(), 32 << 10, 105, 10, true);
+    let path = segment_path(dir.path(), Log::Market, 1);
+    let mut bytes = fs::read(&path).unwrap();
+    let ends = ends(&bytes);
+    let kept = ends.iter().rfind(|e| e.1 < 60).unwrap();
+    assert_eq!(kept.1, 59);
+    bytes[kept.0..].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    let recovery = recover(dir.path()).unwrap();
+    assert_eq!((recovery.sequence_last, recovery.gap), (100, Some((61, 99))));
+    let found = check(dir.path());
+    assert!(found.findings.iter().all(|f| f.what == "sequences are in neither log"), "{:?}", found.findings);
+    assert_eq!(found.findings_total, 4);
+}
+
+/// Not a test by itself: what `kill -9` is done to. Appends until it dies, telling what was acknowledged.
+#[test]
+fn child_that_appends_until_it_is_killed() {
+    use std::io::Write;
+    let Ok(dir) = std::env::var("TICKPATH_TEST_JOURNAL_CHILD") else { return };
+    let (mut writer, recovery) = Writer::open(Path::new(&dir), &config(256 << 10), 0).unwrap();
+    writer.set_epoch(recovery.epoch_last + 1);
+    let mut out = std::io::stdout();
+    for sequence in recovery.sequence_last + 1.. {
+        append(&mut writer, sequence, 13).unwrap();
+        if sequence % 64 == 0 {
+            writeln!(out, "acknowledged {sequence}").unwrap();
+            out.flush().unwrap();
+        }
+    }
+}
+
+#[test]
+fn after_a_kill_every_acknowledged_record_is_there() {
+    use std::io::{BufRead, BufReader};
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(9);
+    for round in 1..=8u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "journal::tests::damage::child_that_appends_until_it_is_killed", "--nocapture"])
+            .env("TICKPATH_TEST_JOURNAL_CHILD", dir.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let wanted = 1 + random.next_u64() % 100;
+        let mut acknowledged = 0;
+        let mut read = |line: String| {
+            acknowledged = line.strip_prefix("acknowledged ").and_then(|n| n.parse().ok()).unwrap_or(acknowledged);
+            acknowledged
+        };
+        let mut count = 0;
+        while count < wanted {
+            let line = lines.next().expect("the child ended by itself").unwrap();
+            count += u64::from(line.starts_with("acknowledged"));
+            read(line);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for line in lines.map_while(Result::ok) {
+            read(line);
+        }
+        assert!(check(dir.path()).is_clean(), "before recovery: {:?}", check(dir.path()).findings);
+        let (_, logs) = super::super::recovery::recover(dir.path(), 7, &TestDisk::default()).unwrap();
+        let last = logs.iter().map(|l| l.last).max().unwrap();
+        assert!(last >= acknowledged, "round {round}: {acknowledged} was acknowledged, {last} is there");
+        read_all(dir.path(), 1, last, 13);
+        clean(dir.path(), last);
+    }
+}

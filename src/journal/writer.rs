@@ -1,0 +1,411 @@
+//! Edge: the writer. One thread owns it: the journal lane's.
+
+use super::config::{Config, Durability};
+use super::disk::{DirLock, Disk, RealDisk};
+use super::error::{Fault, JournalError};
+use super::heads::Head;
+use super::helper::{Helper, Job, Lane, Reply, Shared};
+use super::record::{
+    Log, OPENING_LENGTH, Opening, Plan, RecordKind, SEAL_LENGTH, Seal, SealReason, Stamp, plan, write_mark, write_slot,
+};
+use super::recovery::{self, Recovery};
+use super::segment::Prepared;
+use crate::event::digest::SlotDigest;
+use crate::event::slot::Slot;
+use crate::types::time::UnixNanos;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// What a writer wrote, told when it is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Slots appended by this writer.
+    pub records: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
+    /// Last sequence in the journal; 0 = empty.
+    pub sequence_last: u64,
+    /// The heads of the logs, for keeping elsewhere.
+    pub heads: [Head; 2],
+}
+
+/// One log, from the writer's side.
+struct WriteLane {
+    log: Log,
+    segment_bytes: u64,
+    current: Prepared,
+    next: Option<Prepared>,
+    /// Why there is no next segment, as far as the helper has said.
+    failure: Option<Fault>,
+    /// First sequence of the current segment.
+    first: u64,
+    /// Slots in the current segment.
+    records: u64,
+    /// Last sequence of this log.
+    last: u64,
+    /// Time of its last slot.
+    time: UnixNanos,
+    /// Sealed segments that the helper has not finished.
+    unfinished: usize,
+    /// Bytes of the current segment that were synced.
+    synced: usize,
+}
+
+impl WriteLane {
+    fn end(&mut self, reason: SealReason, stamp: Stamp) {
+        let seal = Seal { first: self.first, records: self.records, reason: reason.code(), zero: [0; 7], torn: 0 };
+        // There is always room: `append` leaves it.
+        if let Some(out) = self.current.front.spare(SEAL_LENGTH) {
+            write_mark(out, RecordKind::Seal, stamp, self.last, self.time, &seal);
+            self.current.front.publish(SEAL_LENGTH);
+        }
+    }
+
+    #[inline]
+    fn fits(&self, length: usize) -> bool {
+        let opening = if self.current.front.used() == 0 { OPENING_LENGTH } else { 0 };
+        // More, not as much: a file that ends with its seal is one that was finished.
+        self.current.front.room() > opening + length + SEAL_LENGTH
+    }
+}
+
+/// The helper thread; ends with its handle.
+struct HelperHandle {
+    jobs: Sender<Job>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HelperHandle {
+    /// Lets it finish all sealed segments, and waits.
+    fn finish(mut self) -> Result<(), JournalError> {
+        self.jobs.send(Job::Close).map_err(|_| JournalError::Helper)?;
+        match self.thread.take() {
+            Some(thread) => thread.join().map_err(|_| JournalError::Helper),
+            None => Err(JournalError::Helper),
+        }
+    }
+}
+
+impl Drop for HelperHandle {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // It may have ended already; and what it left undone, recovery does.
+            let _ = self.jobs.send(Job::Stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Appends slots to the journal of one directory, which it holds locked. Dropping it without [`Writer::close`] leaves
+/// files that the next `open` recovers.
+pub struct Writer {
+    lanes: [WriteLane; 2],
+    shared: Arc<Shared>,
+    disk: Arc<dyn Disk>,
+    replies: Receiver<Reply>,
+    helper: HelperHandle,
+    durability: Durability,
+    epoch: u64,
+    last_sequence: u64,
+    synced_to: u64,
+    records: u64,
+    bytes: u64,
+    _lock: DirLock,
+}
+
+impl Writer {
+    /// Creates the journal in `dir`, or recovers what is there, and locks it. `now` is the time that goes into a seal
+    /// which recovery has to write.
+    ///
+    /// # Errors
+    /// [`JournalError::Config`], [`JournalError::Locked`], [`JournalError::Corrupt`] (nothing was changed),
+    /// [`JournalError::DiskFull`] (also if the audit log's reserve cannot be made), [`JournalError::Io`].
+    pub fn open(dir: &Path, config: &Config, now: UnixNanos) -> Result<(Self, Recovery), JournalError> {
+        Self::open_on(dir, config, now, Arc::new(RealDisk))
+    }
+
+    /// [`Self::open`] on a disk of the test's choice.
+    pub(super) fn open_on(
+        dir: &Path,
+        config: &Config,
+        now: UnixNanos,
+        disk: Arc<dyn Disk>,
+    ) -> Result<(Self, Recovery), JournalError> {
+        config.check()?;
+        for folder in [dir.to_path_buf(), dir.join(Log::Audit.name()), dir.join(Log::Market.name())] {
+            std::fs::create_dir_all(&folder).map_err(JournalError::io("create the directory", &folder))?;
+        }
+        let lock = DirLock::take(dir)?;
+        let (recovery, logs) = recovery::recover(dir, now, &*disk)?;
+        super::disk::sync_dir(dir)?;
+
+        let heads = Log::ALL.map(|log| {
+            let state = &logs[log.index()];
+            Head { log, sequence: state.last, hash: state.hash }
+        });
+        let shared = Arc::new(Shared {
+            faulted: AtomicBool::new(false),
+            fault: Mutex::new(None),
+            durable: Log::ALL.map(|log| AtomicU64::new(logs[log.index()].last)),
+            heads: Mutex::new(heads),
+        });
+        let (jobs, jobs_in) = channel();
+        let (replies_out, replies) = channel();
+        let mut lasts = [0; 2];
+        let lanes = logs.map(|state| {
+            lasts[state.log.index()] = state.last;
+            let head = (state.last > 0).then(|| heads[state.log.index()]);
+            Lane::new(state.log, config, state.next, state.hash, head, state.sealed)
+        });
+        let mut helper = Helper {
+            dir: dir.to_path_buf(),
+            durability: config.durability,
+            disk: Arc::clone(&disk),
+            lanes,
+            shared: Arc::clone(&shared),
+            jobs: jobs_in,
+            replies: replies_out,
+        };
+        helper.write_heads().map_err(|fault| fault.error())?;
+        for i in 0..2 {
+            helper.retain(i).map_err(|fault| fault.error())?;
+        }
+        let mut make = |log: Log| {
+            helper.prepare(log);
+            match replies.try_recv() {
+                Ok(Reply::Prepared(_, made)) => made.map_err(|fault| fault.error()),
+                _ => Err(JournalError::Helper),
+            }
+        };
+        let audit = make(Log::Audit)?;
+        let reserve = make(Log::Audit)?;
+        let market = make(Log::Market)?;
+        let lane = |log: Log, current, next| WriteLane {
+            log,
+            segment_bytes: match log {
+                Log::Audit => config.segment_bytes_audit,
+                Log::Market => config.segment_bytes_market,
+            },
+            current,
+            next,
+            failure: None,
+            first: 0,
+            records: 0,
+            last: lasts[log.index()],
+            time: now,
+            unfinished: 0,
+            synced: 0,
+        };
+        let lanes = [lane(Log::Audit, audit, Some(reserve)), lane(Log::Market, market, None)];
+        let thread = std::thread::Builder::new()
+            .name("journal-helper".into())
+            .spawn(move || helper.run())
+            .map_err(JournalError::io("start the helper thread for", dir))?;
+        let writer = Self {
+            lanes,
+            shared,
+            disk,
+            replies,
+            helper: HelperHandle { jobs, thread: Some(thread) },
+            durability: config.durability,
+            epoch: recovery.epoch_last,
+            last_sequence: recovery.sequence_last,
+            synced_to: recovery.sequence_last,
+            records: 0,
+            bytes: 0,
+            _lock: lock,
+        };
+        // A helper that is gone shows at the first rotation.
+        let _ = writer.helper.jobs.send(Job::Prepare(Log::Market));
+        Ok((writer, recovery))
+    }
+
+    /// The epoch of the records to come. Call it once, before the first append.
+    pub fn set_epoch(&mut self, epoch: u64) {
+        self.epoch = epoch;
+    }
+
+    /// Appends `slot` with its `digest` to the log that it belongs to. When this returns, the record survives the
+    /// death of the process. No allocation; no system call unless a segment ends.
+    ///
+    /// # Errors
+    /// [`JournalError::Sequence`]; [`JournalError::DiskFull`] if the log needs a segment and there is none (this slot
+    /// is not written; the other log goes on; works again when there is room); the fault of an earlier sync, forever.
+    #[inline]
+    pub fn append(&mut self, slot: &Slot, digest: &SlotDigest) -> Result<(), JournalError> {
+        if self.shared.faulted.load(Ordering::Relaxed) || slot.input.sequence <= self.last_sequence {
+            return Err(self.refusal(slot.input.sequence));
+        }
+        let plan = plan(slot);
+        let i = plan.log.index();
+        if !self.lanes[i].fits(plan.length) {
+            self.rotate(i)?;
+        }
+        let stamp = Stamp { epoch: self.epoch, durable: self.shared.durable[i].load(Ordering::Relaxed) };
+        let lane = &mut self.lanes[i];
+        if lane.current.front.used() == 0 {
+            Self::begin(lane, stamp, slot);
+        }
+        let Some(out) = lane.current.front.spare(plan.length) else {
+            return Err(JournalError::Helper);
+        };
+        write_slot(out, &plan, stamp, slot, digest);
+        lane.current.front.publish(plan.length);
+        self.count(&plan, slot);
+        Ok(())
+    }
+
+    #[inline]
+    fn count(&mut self, plan: &Plan, slot: &Slot) {
+        let lane = &mut self.lanes[plan.log.index()];
+        lane.records += 1;
+        lane.last = slot.input.sequence;
+        lane.time = slot.input.ts_recv;
+        self.last_sequence = slot.input.sequence;
+        self.records += 1;
+        self.bytes += plan.length as u64;
+    }
+
+    #[cold]
+    fn refusal(&self, found: u64) -> JournalError {
+        self.shared.error().unwrap_or(JournalError::Sequence { last: self.last_sequence, found })
+    }
+
+    #[cold]
+    fn begin(lane: &mut WriteLane, stamp: Stamp, slot: &Slot) {
+        let opening = Opening::new(lane.log, lane.current.number, lane.segment_bytes);
+        if let Some(out) = lane.current.front.spare(OPENING_LENGTH) {
+            write_mark(out, RecordKind::Opening, stamp, slot.input.sequence, slot.input.ts_recv, &opening);
+            lane.current.front.publish(OPENING_LENGTH);
+        }
+        lane.first = slot.input.sequence;
+        lane.records = 0;
+        lane.synced = 0;
+    }
+
+    /// Seals the current segment of a log and goes on in the next one.
+    #[cold]
+    fn rotate(&mut self, i: usize) -> Result<(), JournalError> {
+        while let Ok(reply) = self.replies.try_recv() {
+            self.take(reply)?;
+        }
+        while self.lanes[i].next.is_none() {
+            if let Some(fault) = &self.lanes[i].failure {
+                return Err(fault.error());
+            }
+            let reply = self.replies.recv().map_err(|_| JournalError::Helper)?;
+            self.take(reply)?;
+        }
+        let stamp = Stamp { epoch: self.epoch, durable: self.shared.durable[i].load(Ordering::Relaxed) };
+        let lane = &mut self.lanes[i];
+        lane.end(SealReason::Full, stamp);
+        if let Some(next) = lane.next.take() {
+            // The helper finishes the old one as soon as this half of it is gone.
+            lane.current = next;
+            lane.unfinished += 1;
+        }
+        self.helper.jobs.send(Job::Prepare(self.lanes[i].log)).map_err(|_| JournalError::Helper)
+    }
+
+    fn take(&mut self, reply: Reply) -> Result<(), JournalError> {
+        match reply {
+            Reply::Prepared(log, Ok(prepared)) => {
+                let lane = &mut self.lanes[log.index()];
+                lane.next = Some(prepared);
+                lane.failure = None;
+            }
+            Reply::Prepared(log, Err(fault)) => self.lanes[log.index()].failure = Some(fault),
+            Reply::Sealed(log) => self.lanes[log.index()].unfinished -= 1,
+            Reply::Fault => return Err(self.shared.error().unwrap_or(JournalError::Helper)),
+        }
+        Ok(())
+    }
+
+    /// Waits until all that was appended is on the disk (group commit), and returns the last sequence that is.
+    ///
+    /// # Errors
+    /// The fault of the sync. It is never tried again: what the kernel could not write it may have forgotten.
+    pub fn sync(&mut self) -> Result<u64, JournalError> {
+        if let Some(error) = self.shared.error() {
+            return Err(error);
+        }
+        while self.lanes.iter().any(|lane| lane.unfinished > 0) {
+            let reply = self.replies.recv().map_err(|_| JournalError::Helper)?;
+            self.take(reply)?;
+        }
+        // Market first: if the power fails between the two, the audit log is not ahead of what it rests on.
+        for i in [Log::Market.index(), Log::Audit.index()] {
+            let lane = &mut self.lanes[i];
+            if lane.synced == lane.current.front.used() {
+                continue;
+            }
+            if let Err(error) = self.disk.sync(&lane.current.file) {
+                self.shared.fail(Fault::new("sync", &lane.current.path, 0, &error));
+                return Err(self.refusal(0));
+            }
+            lane.synced = lane.current.front.used();
+            self.shared.durable[i].fetch_max(lane.last, Ordering::Release);
+        }
+        // The helper may have met a fault meanwhile.
+        if let Some(error) = self.shared.error() {
+            return Err(error);
+        }
+        self.synced_to = self.last_sequence;
+        Ok(self.synced_to)
+    }
+
+    /// The last sequence appended (or recovered); 0 = none.
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// The last sequence that [`Self::sync`] has confirmed (or that was recovered).
+    pub fn synced_to(&self) -> u64 {
+        self.synced_to
+    }
+
+    /// The durability that was configured.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Whether a sync or seal has failed; from then on every append is refused.
+    pub fn is_faulted(&self) -> bool {
+        self.shared.faulted.load(Ordering::Acquire)
+    }
+
+    /// How far the chain is filled in, per log: usually a millisecond behind. To be signed and kept off the host.
+    pub fn heads(&self) -> [Head; 2] {
+        *self.shared.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Seals both logs, waits until all is on the disk, writes the heads and lets the directory go.
+    ///
+    /// # Errors
+    /// The fault of an earlier sync, or of this one. The files are then left for recovery.
+    pub fn close(mut self) -> Result<Summary, JournalError> {
+        if let Some(error) = self.shared.error() {
+            return Err(error);
+        }
+        let stamps = Log::ALL
+            .map(|log| Stamp { epoch: self.epoch, durable: self.shared.durable[log.index()].load(Ordering::Relaxed) });
+        for (lane, stamp) in self.lanes.iter_mut().zip(stamps) {
+            if lane.current.front.used() > 0 {
+                lane.end(SealReason::Closed, stamp);
+            }
+        }
+        let Self { lanes, shared, helper, records, bytes, last_sequence, _lock: lock, .. } = self;
+        // The helper cuts the files, so this side's halves of the mappings go first; the directory stays locked.
+        drop(lanes);
+        helper.finish()?;
+        drop(lock);
+        if let Some(error) = shared.error() {
+            return Err(error);
+        }
+        let heads = *shared.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Summary { records, bytes, sequence_last: last_sequence, heads })
+    }
+}
