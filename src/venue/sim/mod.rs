@@ -4,6 +4,7 @@ pub mod latency;
 pub mod matching;
 pub mod queue;
 pub mod random;
+pub mod recorded;
 pub mod report;
 
 /// Why a simulated venue cannot be set up.
