@@ -62,7 +62,7 @@ impl From<JournalError> for Failure {
 
 impl From<CaptureError> for Failure {
     fn from(error: CaptureError) -> Self {
-        let code = if error.is_not_found() { Code::Usage } else { Code::Error };
+        let code = if matches!(error, CaptureError::NotFound { .. }) { Code::Usage } else { Code::Error };
         Self::new(code, error)
     }
 }

@@ -71,7 +71,7 @@ pub struct ReplayArgs {
     pub definitions: Option<PathBuf>,
     /// Date of ITCH files whose name does not say it, as YYYY-MM-DD (New York).
     #[arg(long)]
-    pub date: Option<String>,
+    pub date: Option<jiff::civil::Date>,
     /// Only signals, no orders.
     #[arg(long)]
     pub observe: bool,
@@ -95,7 +95,7 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
     if args.observe {
         loaded.config.host.mode = Mode::Observe;
     }
-    let options = CaptureOptions { date: args.date.clone(), ..CaptureOptions::default() };
+    let options = CaptureOptions { date: args.date, ..CaptureOptions::default() };
     let mut readers = Vec::with_capacity(args.files.len());
     for file in &args.files {
         readers.push(capture::open(file, &options)?);

@@ -26,7 +26,7 @@ pub fn main(cli: &Cli, args: &VerifyArgs) -> Result<Code, Failure> {
         bar.tick();
     })?;
     bar.finish_and_clear();
-    let sound = result.is_sound();
+    let sound = result.is_clean();
     if cli.json {
         let mut value = serde_json::to_value(&result).map_err(|e| Failure::new(Code::Error, e))?;
         if let serde_json::Value::Object(map) = &mut value {
@@ -34,7 +34,33 @@ pub fn main(cli: &Cli, args: &VerifyArgs) -> Result<Code, Failure> {
         }
         println!("{value}");
     } else {
-        println!("{result}");
+        println!(
+            "{} records, sequence {} to {}, epoch {}, in {} segments ({} bytes)",
+            grouped(result.records),
+            result.sequence_first,
+            result.sequence_last,
+            result.epoch_last,
+            result.segments,
+            grouped(result.bytes)
+        );
+        if result.dropped > 0 {
+            println!("{} segments were dropped by retention, by its own record", result.dropped);
+        }
+        if result.unchained > 0 {
+            println!("{} records at the end are not chained yet (the writer is running, or died)", result.unchained);
+        }
+        for f in &result.findings {
+            let log = f.log.map_or_else(|| "both logs".to_owned(), |log| format!("{log:?}").to_lowercase());
+            println!("FAULT  {log}, segment {}, byte {}, sequence {}: {}", f.segment, f.offset, f.sequence, f.what);
+            if !f.expected.is_empty() || !f.found.is_empty() {
+                println!("       expected {}, found {}", f.expected, f.found);
+            }
+        }
+        if sound {
+            println!("nothing was altered, lost or cut off");
+        } else {
+            println!("{} faults; keep the folder as it is and compare with a copy", result.findings_total);
+        }
     }
     Ok(if sound { Code::Ok } else { Code::Error })
 }

@@ -1,7 +1,7 @@
 //! Hot: the decoder of each reader, chosen when its file is opened.
 
-use crate::types::instrument::{Symbol, VenueKind};
-use crate::types::time::UnixNanos;
+use super::frames::{FrameRef, FrameRefKind};
+use crate::types::instrument::VenueKind;
 use crate::venue::binance::BinanceDecoder;
 use crate::venue::capture::DecoderKind;
 use crate::venue::directory::Directory;
@@ -25,7 +25,7 @@ impl AnyDecoder {
         match kind {
             DecoderKind::Binance { venue } => Self::Binance(Box::new(BinanceDecoder::new(*venue))),
             DecoderKind::Itch { midnight } => Self::Itch(Box::new(ItchDecoder::new(*midnight))),
-            DecoderKind::Lobster { symbol, midnight } => Self::Lobster(Box::new(LobsterDecoder::new(symbol.as_str(), *midnight))),
+            DecoderKind::Lobster { symbol, midnight } => Self::Lobster(Box::new(LobsterDecoder::new(*symbol, *midnight))),
         }
     }
 
@@ -34,7 +34,7 @@ impl AnyDecoder {
         Self::Binance(Box::new(BinanceDecoder::new(Some(VenueKind::Simulated))))
     }
 
-    /// Decodes one frame; `rest_symbol` names the instrument of a REST answer that does not say it itself.
+    /// Decodes one frame; `about` says what its bytes do not: the symbol of a REST answer, the number of a message.
     ///
     /// # Errors
     /// See [`Decoder::decode`].
@@ -42,18 +42,23 @@ impl AnyDecoder {
     pub fn decode(
         &mut self,
         frame: &Frame<'_>,
-        rest_symbol: Option<Symbol>,
+        about: &FrameRef,
         directory: &mut Directory,
         out: &mut InputBatch,
     ) -> Result<(), DecodeError> {
         match self {
             Self::Binance(decoder) => {
-                if rest_symbol.is_some() {
-                    decoder.set_rest_symbol(rest_symbol);
+                if let FrameRefKind::RestSnapshot(symbol) = about.kind {
+                    decoder.set_rest_symbol(symbol);
                 }
                 decoder.decode(frame, directory, out)
             }
-            Self::Itch(decoder) => decoder.decode(frame, directory, out),
+            Self::Itch(decoder) => {
+                if about.sequence > 0 {
+                    decoder.set_next_sequence(about.sequence);
+                }
+                decoder.decode(frame, directory, out)
+            }
             Self::Lobster(decoder) => decoder.decode(frame, directory, out),
         }
     }

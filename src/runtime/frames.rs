@@ -16,10 +16,23 @@ pub struct FrameRef {
     pub offset: u32,
     /// Bytes.
     pub len: u32,
-    /// For REST answers without a symbol of their own: the symbol that was asked for.
-    pub rest_symbol: Option<Symbol>,
-    /// Whether instead of a message the block's `definitions` are to be taken in.
-    pub definitions: bool,
+    /// Number of the message in its session, where the transport numbers them; else 0.
+    pub sequence: u64,
+    /// What it is.
+    pub kind: FrameRefKind,
+}
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug)]
+pub enum FrameRefKind {
+    /// A message of the feed.
+    Message,
+    /// A REST snapshot that does not name its symbol; the one that was asked for, if known.
+    RestSnapshot(Option<Symbol>),
+    /// The block's `definitions` are to be taken in.
+    Definitions,
+    /// Messages are missing: first missing number, first one behind.
+    Gap(u64, u64),
 }
 
 /// A block of frames. Its buffers travel round and round.
@@ -35,8 +48,8 @@ pub struct FrameBlock {
     pub bytes_read: u64,
     /// Nothing follows this block.
     pub last: bool,
-    /// Why reading ended early: what was read before is in this block and those before it.
-    pub fault: Option<String>,
+    /// What was wrong with the files: what was read before is in this block and those before it.
+    pub faults: Vec<String>,
 }
 
 impl FrameBlock {
@@ -49,16 +62,16 @@ impl FrameBlock {
         self.frames.clear();
         self.definitions.clear();
         self.last = false;
-        self.fault = None;
+        self.faults.clear();
     }
 
     /// Appends a frame. `false` if a block of 4 GiB is full (never with the usual sizes).
-    pub fn push(&mut self, ts_recv: UnixNanos, reader: u16, bytes: &[u8], rest_symbol: Option<Symbol>) -> bool {
+    pub fn push(&mut self, ts_recv: UnixNanos, reader: u16, bytes: &[u8], sequence: u64, kind: FrameRefKind) -> bool {
         let (Ok(offset), Ok(len)) = (u32::try_from(self.bytes.len()), u32::try_from(bytes.len())) else {
             return false;
         };
         self.bytes.extend_from_slice(bytes);
-        self.frames.push(FrameRef { ts_recv, reader, offset, len, rest_symbol, definitions: false });
+        self.frames.push(FrameRef { ts_recv, reader, offset, len, sequence, kind });
         true
     }
 }

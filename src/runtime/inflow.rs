@@ -1,6 +1,6 @@
 //! Hot: what is sequenced: frames in the order of their delivery, from a loader thread or from the generated market.
 
-use super::frames::{BlockReceiver, FrameBlock, FrameRef};
+use super::frames::{BlockReceiver, FrameBlock, FrameRef, FrameRefKind};
 use crate::types::ids::SourceId;
 use crate::types::time::UnixNanos;
 use std::collections::VecDeque;
@@ -25,8 +25,8 @@ pub struct Inflow {
     ended: bool,
     /// Bytes of files read so far.
     pub bytes_read: u64,
-    /// Why reading ended early, if it did.
-    pub fault: Option<String>,
+    /// What was wrong with the files.
+    pub faults: Vec<String>,
 }
 
 impl Inflow {
@@ -44,7 +44,7 @@ impl Inflow {
             at: 0,
             ended: false,
             bytes_read: 0,
-            fault: None,
+            faults: Vec::new(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Inflow {
             self.blocks.push_back(block);
         }
         if let Some(block) = self.blocks.back_mut() {
-            block.push(ts, 0, bytes, None);
+            block.push(ts, 0, bytes, 0, FrameRefKind::Message);
         }
     }
 
@@ -84,15 +84,15 @@ impl Inflow {
                 Some(block) => {
                     self.bytes_read = block.bytes_read;
                     self.ended = block.last;
-                    if block.fault.is_some() {
-                        self.fault.clone_from(&block.fault);
+                    if !block.faults.is_empty() {
+                        self.faults.extend_from_slice(&block.faults);
                     }
                     self.blocks.push_back(block);
                     self.at = 0;
                 }
                 None if receiver.is_finished() => {
                     self.ended = true;
-                    self.fault = Some("the loader thread ended before the end of its files".to_owned());
+                    self.faults.push("the loader thread ended before the end of its files".to_owned());
                 }
                 None => return Next::NotYet,
             }
@@ -154,12 +154,12 @@ mod tests {
         let (mut sender, receiver) = block_channel(2);
         let mut inflow = Inflow::from_loader(receiver);
         let mut block = sender.take_empty().unwrap();
-        block.push(5, 0, b"x", None);
+        block.push(5, 0, b"x", 0, FrameRefKind::Message);
         assert!(sender.send(block));
         drop(sender);
         assert_eq!(inflow.peek(), Next::At(5));
         inflow.take();
         assert_eq!(inflow.peek(), Next::Ended);
-        assert!(inflow.fault.as_ref().unwrap().contains("before the end"));
+        assert!(inflow.faults[0].contains("before the end"));
     }
 }

@@ -1,12 +1,16 @@
 //! Edge: the loader thread: reads and unpacks captures, merges them by local time, and sends blocks to the sequencer.
 
-use super::frames::{BlockSender, FrameBlock, FrameRef};
-use crate::venue::capture::{CaptureReader, CapturedKind, Merge};
+use super::frames::{BlockSender, FrameBlock, FrameRefKind};
+use crate::types::instrument::Symbol;
 use crate::venue::binance::exchange_info;
+use crate::venue::capture::{CaptureReader, FrameKind, Merge};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+
+/// Faults in one block after which reading stops: the file is not what it seems.
+const FAULTS_MAX: usize = 100;
 
 /// How far the loader is.
 #[derive(Clone, Debug, Default)]
@@ -27,16 +31,11 @@ fn load(readers: Vec<Box<dyn CaptureReader>>, mut sender: BlockSender, progress:
     let mut merge = Merge::new(readers);
     let Some(mut block) = sender.take_empty() else { return };
     loop {
-        let end = fill(&mut merge, &mut block);
-        block.bytes_read = merge.bytes_read();
+        let more = fill(&mut merge, &mut block);
+        block.bytes_read = merge.readers().iter().map(|r| r.progress().0).sum();
         progress.bytes.store(block.bytes_read, Ordering::Relaxed);
-        if let Some(fault) = end {
-            block.last = true;
-            block.fault = fault;
-            sender.send(block);
-            return;
-        }
-        if !sender.send(block) {
+        block.last = !more;
+        if !sender.send(block) || !more {
             return;
         }
         match sender.take_empty() {
@@ -46,34 +45,38 @@ fn load(readers: Vec<Box<dyn CaptureReader>>, mut sender: BlockSender, progress:
     }
 }
 
-/// Fills a block; `Some` at the end, with the fault that ended it if there was one.
-fn fill(merge: &mut Merge, block: &mut FrameBlock) -> Option<Option<String>> {
+/// Fills a block; `false` at the end of all files.
+fn fill(merge: &mut Merge, block: &mut FrameBlock) -> bool {
     while block.bytes.len() < FrameBlock::BYTES {
-        match merge.next() {
-            Ok(None) => return Some(None),
-            Err(error) => return Some(Some(error.to_string())),
-            Ok(Some((reader, frame))) => match frame.kind {
-                CapturedKind::Message => {
-                    block.push(frame.ts_recv, reader as u16, frame.bytes, frame.rest_symbol);
+        let (reader, frame) = match merge.next_frame() {
+            Ok(Some(next)) => next,
+            Ok(None) => return false,
+            Err(error) => {
+                // The other files, and this one behind a bad line, go on: nothing that can be read is lost.
+                block.faults.push(error.to_string());
+                if block.faults.len() >= FAULTS_MAX {
+                    block.faults.push("too many faults; reading stopped here".to_owned());
+                    return false;
                 }
-                CapturedKind::Definitions => match exchange_info::read(frame.bytes, frame.venue) {
-                    Ok(instruments) => {
-                        block.definitions.extend(instruments);
-                        block.frames.push(FrameRef {
-                            ts_recv: frame.ts_recv,
-                            reader: reader as u16,
-                            offset: 0,
-                            len: 0,
-                            rest_symbol: None,
-                            definitions: true,
-                        });
-                        // In a block of its own end, so that the catalogue is there before what follows.
-                        return None;
-                    }
-                    Err(error) => return Some(Some(format!("an exchangeInfo answer in the captures cannot be read: {error}"))),
-                },
-            },
-        }
+                continue;
+            }
+        };
+        let reader = reader as u16;
+        let kind = match frame.kind {
+            FrameKind::Message => FrameRefKind::Message,
+            FrameKind::RestSnapshot { symbol } => FrameRefKind::RestSnapshot(symbol.and_then(|s| Symbol::from(s).ok())),
+            FrameKind::Gap { from, to } => FrameRefKind::Gap(from, to),
+            FrameKind::Definitions => {
+                match exchange_info::read(frame.bytes, frame.venue) {
+                    Ok(instruments) => block.definitions.extend(instruments),
+                    Err(error) => block.faults.push(format!("an exchangeInfo answer in the captures cannot be read: {error}")),
+                }
+                block.push(frame.ts_recv, reader, &[], 0, FrameRefKind::Definitions);
+                // One set of definitions a block: the sequencer takes in all that its block has.
+                return true;
+            }
+        };
+        block.push(frame.ts_recv, reader, frame.bytes, frame.sequence, kind);
     }
-    None
+    true
 }

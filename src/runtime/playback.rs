@@ -58,7 +58,7 @@ pub fn play(
     stages: &mut Stages,
     mut visit: impl FnMut(&Slot, &SlotDigest) -> std::ops::ControlFlow<()>,
 ) -> Result<PlaybackReport, JournalError> {
-    let mut entry = Entry::zeroed();
+    let mut entry = Entry::default();
     let mut slot = Slot::zeroed();
     let mut hash = OutputHash::default();
     let mut report = PlaybackReport::default();

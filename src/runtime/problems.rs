@@ -30,10 +30,12 @@ impl Problems {
         }
     }
 
-    /// What ended the run before its end; the first one counts.
+    /// Something for which the run is not whole: the first is kept as its error, the others as problems.
     pub fn fatal(&mut self, text: String) {
         if self.fatal.is_none() {
             self.fatal = Some(text);
+        } else {
+            self.add(text);
         }
     }
 

@@ -9,7 +9,6 @@ use crate::types::ids::{InstrumentId, Sequence, SourceId};
 use crate::types::instrument::Instrument;
 use crate::types::price::{Px, Qty};
 use crate::types::time::UnixNanos;
-use bytemuck::Zeroable;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -35,7 +34,7 @@ pub struct Restored {
 pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError> {
     let mut restored = Restored::default();
     let mut reader = Reader::audit_only(dir)?;
-    let mut entry = Entry::zeroed();
+    let mut entry = Entry::default();
     while reader.next(&mut entry)? {
         restored.records += 1;
         restored.sequence_last = restored.sequence_last.max(entry.sequence);

@@ -9,6 +9,7 @@
 
 use super::clock::{Pacer, Tsc};
 use super::decoders::AnyDecoder;
+use super::frames::FrameRefKind;
 use super::inflow::{Inflow, Next, source_of};
 use super::outlet::OutletCounters;
 use super::problems::Problems;
@@ -208,8 +209,8 @@ impl Simulation {
         self.sequencer.await_execution(last, &mut self.side);
         self.around.progress.events.store(self.ledger.counts.events, Ordering::Relaxed);
         self.around.progress.bytes_read.store(self.inflow.bytes_read, Ordering::Relaxed);
-        if let Some(fault) = &self.inflow.fault {
-            self.problems.fatal(fault.clone());
+        for fault in self.inflow.faults.drain(..) {
+            self.problems.fatal(fault);
         }
         self.ledger.counts
     }
@@ -381,15 +382,25 @@ impl Simulation {
         let stamp = self.around.stamps.as_ref().map_or(0, Tsc::read);
         self.batch.clear();
         let Some((frame, block)) = self.inflow.take() else { return };
-        if frame.definitions {
-            self.directory.catalogue(block.definitions.iter().copied());
-            return;
+        match frame.kind {
+            FrameRefKind::Definitions => {
+                self.directory.catalogue(block.definitions.iter().copied());
+                return;
+            }
+            FrameRefKind::Gap(from, to) => {
+                let gap = Gap { from, to, reason: GapReason::SequenceJump.code(), reserved: [0; 7] };
+                let input = Input::new(InputKind::Gap, source_of(frame.reader), InstrumentId::NONE, frame.ts_recv, &gap);
+                self.publish(&input);
+                self.side.on_market(&input);
+                return;
+            }
+            FrameRefKind::Message | FrameRefKind::RestSnapshot(_) => {}
         }
         let bytes = &block.bytes[frame.offset as usize..][..frame.len as usize];
         let reader = usize::from(frame.reader);
         let whole = Frame { ts_recv: frame.ts_recv, source: source_of(frame.reader), bytes };
         let Some(decoder) = self.decoders.get_mut(reader) else { return };
-        let result = decoder.decode(&whole, frame.rest_symbol, &mut self.directory, &mut self.batch);
+        let result = decoder.decode(&whole, &frame, &mut self.directory, &mut self.batch);
         self.ledger.counts.events += 1;
         self.seen[reader] += 1;
         if self.ledger.counts.events & 0x3ff == 0 {
