@@ -2,3 +2,4 @@
 
 pub mod directory;
 pub mod feed;
+pub mod order_entry;
