@@ -241,9 +241,10 @@ proptest! {
 #[test]
 fn nonsense_is_survived() {
     let mut seed = 11;
-    for round in 0..300 {
+    let mut verdicts = [0u32; 4];
+    for round in 0..600 {
         let mut bench = Bench::new(&config(wide()), &[instrument(0), instrument(1)]);
-        for _ in 0..100 {
+        for _ in 0..50 {
             let mut noise = |bytes: &mut [u8]| {
                 for chunk in bytes.chunks_mut(8) {
                     let r = random(&mut seed);
@@ -264,7 +265,7 @@ fn nonsense_is_survived() {
             noise(bytemuck::bytes_of_mut(&mut market));
             noise(bytemuck::bytes_of_mut(&mut signal));
             let r = random(&mut seed);
-            input.kind = [1, 2, 3, 4, 5, 5, 5, 16, 17, 18][(r % 10) as usize];
+            input.kind = if r % 100 < 5 { 1 + (r % 4) as u8 } else { [5, 16, 17, 18, 3, 18][(r % 6) as usize] };
             input.flags = 3;
             if r & 16 == 0 {
                 input.instrument.0 &= 1;
@@ -279,13 +280,19 @@ fn nonsense_is_survived() {
             if r & 64 == 0 {
                 (signal.present, signal.confidence, signal.direction) = (1, 0.9, (r >> 12) as u8 % 3);
                 market.flags = 0x101;
+                if r & 0x300 != 0 {
+                    let bid = 1 + (r >> 40) as i64 % 1_000;
+                    market = super::testing::market(bid, bid + 1);
+                }
             }
             bench.now = if r & 128 == 0 { input.ts_recv } else { bench.now };
-            bench.feed(input, &market, &signal);
+            let section = bench.feed(input, &market, &signal);
+            verdicts[section.verdict as usize] += 1;
         }
         let restored = bench.restored(&config(wide()));
         for (one, two) in bench.stage.states.iter().zip(&restored.states) {
             assert_eq!((one.account, one.open_buy, one.fault), (two.account, two.open_buy, two.fault), "round {round}");
         }
     }
+    assert!(verdicts.iter().all(|&n| n > 20), "{verdicts:?}");
 }
