@@ -341,3 +341,48 @@ fn step(bench: &mut Bench, (kind, a, b): (u8, u8, u8)) -> ExecutionSection {
         }
     }
 }
+
+/// Bytes of no meaning: nothing panics, and the store stays within its bounds.
+#[test]
+fn nonsense_is_survived() {
+    let mut seed = 5u64;
+    let mut next = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed >> 11 ^ seed << 40
+    };
+    let mut bench = Bench::new(&Config { orders_max: 8, finished_max: 4 });
+    let mut sent = 0;
+    for round in 0..30_000 {
+        if round % 60 == 0 {
+            bench = Bench::new(&Config { orders_max: 8, finished_max: 4 });
+        }
+        let (mut input, mut risk) = (Input::zeroed(), RiskSection::zeroed());
+        for bytes in [bytemuck::bytes_of_mut(&mut input), bytemuck::bytes_of_mut(&mut risk)] {
+            for chunk in bytes.chunks_mut(8) {
+                let word = [0, i64::MAX as u64, i64::MIN as u64, next() & 0xFF, next(), next()][(next() % 6) as usize];
+                chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+            }
+        }
+        let r = next();
+        input.kind = if r % 100 < 5 { 1 + (r % 2) as u8 } else { [3, 4, 5, 5, 5, 18][(r % 6) as usize] };
+        input.instrument.0 &= 1;
+        risk.verdict = (r >> 8) as u8 % 4;
+        (risk.side, risk.order_type, risk.time_in_force) = (1 + (r >> 12 & 1) as u8, 1, 1);
+        let known = bench.stage.open_orders().next().map(|o| o.client_order_id);
+        if let (5, Some(id)) = (input.kind, known) {
+            let report = input.payload_mut::<Report>();
+            (report.client_order_id, report.side) = (id, 1 + (r >> 20 & 1) as u8);
+            report.exec_type = 1 + (r >> 24 & 7) as u8;
+            report.cum_qty.0 &= i64::MAX;
+        }
+        let mut out = ExecutionSection::zeroed();
+        input.sequence &= 0xFF_FFFF;
+        bench.stage.on_slot(&input, &MarketSection::zeroed(), &risk, &mut out);
+        assert!(out.open_orders <= 8);
+        sent += out.commands().len();
+        for i in 0..out.commands().len() {
+            assert!(ApprovedOrder::verify(&risk, &out, i).is_ok());
+        }
+    }
+    assert!(sent > 100, "{sent}");
+}

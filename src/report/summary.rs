@@ -77,7 +77,7 @@ pub fn to_json(outcome: &Outcome) -> Value {
     let refusals: serde_json::Map<String, Value> = view
         .refusals
         .iter()
-        .map(|(code, count)| (crate::risk::check_name(*code).to_owned(), json!(count)))
+        .map(|(code, count)| (refusal(*code).to_owned(), json!(count)))
         .collect();
     json!({
         "events": outcome.counts.events,
@@ -109,6 +109,10 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "problem_count": outcome.problems.count,
         "error": outcome.problems.fatal,
     })
+}
+
+fn refusal(code: u8) -> &'static str {
+    crate::risk::check_name(code).unwrap_or("UNKNOWN_CHECK")
 }
 
 fn rate(events: u64, seconds: f64) -> u64 {
@@ -162,7 +166,7 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         counts.rejected
     )?;
     for (code, count) in &view.refusals {
-        writeln!(text, "            refused {count} × {}", crate::risk::check_name(*code))?;
+        writeln!(text, "            refused {count} × {}", refusal(*code))?;
     }
     for v in view.instruments.values() {
         let (i, slot) = (&v.instrument, &v.slot);

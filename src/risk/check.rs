@@ -62,10 +62,13 @@ impl Outcome {
 
 /// A refusal, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) code: u8,
-    pub(super) value: i128,
-    pub(super) limit: i128,
+pub struct Refusal {
+    /// Number of the check.
+    pub code: u8,
+    /// What it looked at.
+    pub value: i128,
+    /// What it must not pass.
+    pub limit: i128,
 }
 
 /// The order that is asked for.
@@ -150,18 +153,18 @@ pub trait Check: Sized {
 macro_rules! checks {
     ($( $code:literal $name:ident => $module:ident :: $type:ident, )+) => {
         /// All checks with their limits.
-        pub(crate) struct Checks { $( pub(crate) $name: $module::$type, )+ }
+        pub(super) struct Checks { $( pub(super) $name: $module::$type, )+ }
 
         impl Checks {
             /// # Errors
             /// The first missing or impossible limit.
-            pub(crate) fn new(limits: &config::Limits) -> Result<Self, ConfigError> {
+            pub(super) fn new(limits: &config::Limits) -> Result<Self, ConfigError> {
                 Ok(Self { $( $name: <$module::$type as check::Check>::new(limits)?, )+ })
             }
 
             /// The first refusal in the order of the rows.
             #[inline]
-            pub(crate) fn run(&self, context: &check::Context<'_>) -> Result<(), check::Refusal> {
+            pub(super) fn run(&self, context: &check::Context<'_>) -> Result<(), check::Refusal> {
                 $( match check::Check::check(&self.$name, context) {
                     check::Outcome::Pass => {}
                     check::Outcome::Refuse { value, limit } => return Err(check::Refusal { code: $code, value, limit }),

@@ -59,7 +59,7 @@ impl List {
     pub(super) const EMPTY: Self = Self { head: NIL, tail: NIL };
 
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(self) -> bool {
         self.head == NIL
     }
 }

@@ -89,7 +89,7 @@ impl RiskStage {
         match input.kind() {
             Some(InputKind::Epoch) => self.take_epoch(input),
             Some(InputKind::Definition) => self.take_definition(input),
-            Some(InputKind::Gate) => self.take_gate(input.payload()),
+            Some(InputKind::Gate) => self.take_gate(*input.payload()),
             Some(InputKind::Report) => return self.take_report(input),
             _ => {}
         }
@@ -105,7 +105,7 @@ impl RiskStage {
         self.totals.recompute(&mut self.states, input.ts_recv);
     }
 
-    fn take_gate(&mut self, change: &GateChange) {
+    fn take_gate(&mut self, change: GateChange) {
         match GateReason::from_code(change.reason) {
             Some(reason) if change.closed == 0 => self.totals.gate &= !bit(reason),
             Some(reason) => self.totals.gate |= bit(reason),

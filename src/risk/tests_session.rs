@@ -3,13 +3,15 @@
 
 use super::config::{Config, Limits, Orders};
 use super::testing::{Bench, config, instrument, wide};
-use crate::event::input::GateReason;
+use crate::event::input::{GateReason, Input};
+use crate::event::market::MarketSection;
 use crate::event::report::ExecType;
 use crate::event::risk::{RiskSection, Verdict};
-use crate::event::signal::Direction;
+use crate::event::signal::{Direction, SignalSection};
 use crate::types::ids::ClientOrderId;
 use crate::types::instrument::Instrument;
 use crate::types::price::Side;
+use bytemuck::Zeroable;
 use proptest::prelude::*;
 
 /// An order as the venue has it.
@@ -233,4 +235,64 @@ proptest! {
             }
         }
     }
+}
+
+/// Bytes of no meaning in every section, and numbers at the ends of their ranges: nothing panics, nothing wraps.
+#[test]
+fn nonsense_is_survived() {
+    let mut seed = 11;
+    let mut verdicts = [0u32; 4];
+    for round in 0..600 {
+        let mut bench = Bench::new(&config(wide()), &[instrument(0), instrument(1)]);
+        for _ in 0..50 {
+            let mut noise = |bytes: &mut [u8]| {
+                for chunk in bytes.chunks_mut(8) {
+                    let r = random(&mut seed);
+                    let word = match r % 8 {
+                        0 => 0,
+                        1 => i64::MAX as u64,
+                        2 => i64::MIN as u64,
+                        3 | 4 => r >> 8 & 0xFF,
+                        5 => r >> 8 & 0xFFFF_FFFF,
+                        _ => random(&mut seed),
+                    };
+                    chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+                }
+            };
+            let (mut input, mut market, mut signal) =
+                (Input::zeroed(), MarketSection::zeroed(), SignalSection::zeroed());
+            noise(bytemuck::bytes_of_mut(&mut input));
+            noise(bytemuck::bytes_of_mut(&mut market));
+            noise(bytemuck::bytes_of_mut(&mut signal));
+            let r = random(&mut seed);
+            input.kind = if r % 100 < 5 { 1 + (r % 4) as u8 } else { [5, 16, 17, 18, 3, 18][(r % 6) as usize] };
+            input.flags = 3;
+            if r & 16 == 0 {
+                input.instrument.0 &= 1;
+            }
+            if input.kind == 5 && r & 32 == 0 {
+                let report = input.payload_mut::<crate::event::report::Report>();
+                (report.side, report.exec_type) = (1 + (r >> 8 & 1) as u8, 1 + (r >> 9 & 7) as u8);
+                report.cum_qty.0 &= i64::MAX;
+                report.last_qty.0 &= i64::MAX;
+                report.leaves_qty.0 &= i64::MAX;
+            }
+            if r & 64 == 0 {
+                (signal.present, signal.confidence, signal.direction) = (1, 0.9, (r >> 12) as u8 % 3);
+                market.flags = 0x101;
+                if r & 0x300 != 0 {
+                    let bid = 1 + (r >> 40) as i64 % 1_000;
+                    market = super::testing::market(bid, bid + 1);
+                }
+            }
+            bench.now = if r & 128 == 0 { input.ts_recv } else { bench.now };
+            let section = bench.feed(input, &market, &signal);
+            verdicts[section.verdict as usize] += 1;
+        }
+        let restored = bench.restored(&config(wide()));
+        for (one, two) in bench.stage.states.iter().zip(&restored.states) {
+            assert_eq!((one.account, one.open_buy, one.fault), (two.account, two.open_buy, two.fault), "round {round}");
+        }
+    }
+    assert!(verdicts.iter().all(|&n| n > 20), "{verdicts:?}");
 }

@@ -22,6 +22,7 @@ use crate::types::instrument::Instrument;
 use crate::types::time::{Nanos, UnixNanos};
 use crate::venue::capture::{CaptureError, CaptureReader};
 use crate::venue::directory::Directory;
+use crate::venue::order_entry::HostTag;
 use crate::venue::sim::generator::Generator;
 use crate::venue::sim::latency::LatencyModel;
 use crate::venue::sim::recorded::RecordedVenue;
@@ -51,6 +52,12 @@ pub enum HostError {
         dir: PathBuf,
         /// Its last sequence.
         sequence: u64,
+    },
+    /// The journal was written with other instruments.
+    #[error("the journal's instruments are not those of [[sim.generator.instruments]] (first difference: {symbol}); use another [host] data_dir")]
+    OtherInstruments {
+        /// The first that differs.
+        symbol: String,
     },
     /// The captures hold no message at all.
     #[error("nothing to replay: the files hold no market message")]
@@ -210,15 +217,23 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
 
     // The opening is made before the stages are dealt out, since it asks execution for its open orders.
     let mut opening = recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, start_at);
+    let mut gate_change = |reason: GateReason, closed: bool| {
+        let change = GateChange { reason: reason.code(), closed: u8::from(closed), reserved: [0; 6] };
+        opening.push(Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, start_at, &change));
+    };
     if config.host.mode == Mode::Observe {
-        let closed = GateChange { reason: GateReason::Mode.code(), closed: 1, reserved: [0; 6] };
-        opening.insert(1, Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, start_at, &closed));
+        gate_change(GateReason::Mode, true);
     }
+    // Recovered and reconciled: the last word of the opening. Until here risk refuses everything by itself.
+    gate_change(GateReason::NotReady, false);
 
     let tsc = Tsc::new();
     let stamp_cost_ns = if config.topology.stamps { tsc.cost_ns() } else { 0.0 };
     let durability = if writer.is_some() { config.journal.durability } else { Durability::None };
+    let host = HostTag::new(&config.host.name.replace('-', "_"))
+        .ok_or_else(|| ConfigError::room("host", format!("name `{}`: 1 to 10 letters, digits, `-` or `_`", config.host.name)))?;
     let started = topology::start(TopologySetup {
+        host,
         config: config.topology.clone(),
         stages,
         journal: writer,
@@ -359,7 +374,7 @@ fn exchange(
 ) -> Result<Exchange, HostError> {
     match source {
         Source::Captures(_) => {
-            let venue = RecordedVenue::new(&config.sim, config.topology.instruments_max).map_err(|e| ConfigError::room("sim", e))?;
+            let venue = RecordedVenue::new(&config.sim.recorded, config.topology.instruments_max).map_err(|e| ConfigError::room("sim", e))?;
             Ok(Exchange::Recorded(Box::new(venue)))
         }
         Source::Generated => {
@@ -368,9 +383,13 @@ fn exchange(
                 .iter()
                 .filter_map(|(id, px)| restored.instruments.get(id.index()).map(|i| (i.symbol.to_string(), crate::report::number::px(i, *px))))
                 .collect();
+            let prices: Vec<(&str, &str)> = prices.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
             let generator = Generator::new(&config.sim.generator, start, epoch, &prices).map_err(|e| ConfigError::room("sim.generator", e))?;
             for instrument in generator.instruments() {
-                directory.define(instrument).map_err(|e| ConfigError::room("topology", e))?;
+                let id = directory.define(instrument).map_err(|e| ConfigError::room("topology", e))?;
+                if id != instrument.id {
+                    return Err(HostError::OtherInstruments { symbol: instrument.symbol.to_string() });
+                }
             }
             directory.close();
             Ok(Exchange::Generated(Box::new(generator)))

@@ -8,7 +8,7 @@ use crate::event::risk::RiskSection;
 use crate::ring::spsc;
 use crate::types::ids::Sequence;
 use crate::types::time::UnixNanos;
-use crate::venue::order_entry::OrderEncoder;
+use crate::venue::order_entry::{HostTag, OrderEncoder};
 use arrayvec::ArrayVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +22,8 @@ pub struct Outgoing {
     pub sequence: Sequence,
     /// The order, with its proof.
     pub order: ApprovedOrder,
+    /// Whether it could be written for the venue; if not, it never leaves and is reported as refused.
+    pub encoded: bool,
 }
 
 /// Counters of the way out; read by anybody.
@@ -42,6 +44,7 @@ pub struct OutletCounters {
 /// The way out.
 pub struct OrderOutlet {
     encoder: OrderEncoder,
+    host: HostTag,
     sender: spsc::Sender<Outgoing>,
     waiting: ArrayVec<Outgoing, COMMANDS_MAX>,
     counters: Arc<OutletCounters>,
@@ -49,8 +52,8 @@ pub struct OrderOutlet {
 
 impl OrderOutlet {
     /// A way out through `sender`, whose other end the sequencer's thread drains whenever it waits.
-    pub fn new(encoder: OrderEncoder, sender: spsc::Sender<Outgoing>, counters: Arc<OutletCounters>) -> Self {
-        Self { encoder, sender, waiting: ArrayVec::new(), counters }
+    pub fn new(encoder: OrderEncoder, host: HostTag, sender: spsc::Sender<Outgoing>, counters: Arc<OutletCounters>) -> Self {
+        Self { encoder, host, sender, waiting: ArrayVec::new(), counters }
     }
 
     /// Checks and encodes the commands of a slot. What risk did not approve is stopped here and counted.
@@ -61,16 +64,26 @@ impl OrderOutlet {
                 self.counters.not_approved.fetch_add(1, Ordering::Relaxed);
                 continue;
             };
-            let Some(bytes) = self.encoder.encode(&order, input.ts_recv) else {
+            let Some(bytes) = self.encoder.encode(&order, &self.host, input.ts_recv) else {
                 self.counters.not_encodable.fetch_add(1, Ordering::Relaxed);
+                self.push(input, order, false);
                 continue;
             };
+            let length = bytes.len() as u64;
             // Only this thread writes the counters: a plain load and store is enough, and cheaper than a locked add.
             let encoded = self.counters.encoded.load(Ordering::Relaxed);
             self.counters.encoded.store(encoded + 1, Ordering::Relaxed);
             let total = self.counters.encoded_bytes.load(Ordering::Relaxed);
-            self.counters.encoded_bytes.store(total + bytes.len() as u64, Ordering::Relaxed);
-            let _ = self.waiting.try_push(Outgoing { ts: input.ts_recv, sequence: input.sequence, order });
+            self.counters.encoded_bytes.store(total + length, Ordering::Relaxed);
+            self.push(input, order, true);
+        }
+    }
+
+    fn push(&mut self, input: &Input, order: ApprovedOrder, encoded: bool) {
+        // There is room for as many as a slot has commands.
+        let outgoing = Outgoing { ts: input.ts_recv, sequence: input.sequence, order, encoded };
+        if self.waiting.try_push(outgoing).is_err() {
+            self.counters.not_encodable.fetch_add(1, Ordering::Relaxed);
         }
     }
 

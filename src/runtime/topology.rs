@@ -34,7 +34,7 @@ use crate::ring::section::SectionSpec;
 use crate::ring::spsc;
 use crate::ring::wait::{WaitStrategy, Waiter};
 use crate::types::ids::Sequence;
-use crate::venue::order_entry::OrderEncoder;
+use crate::venue::order_entry::{HostTag, OrderEncoder};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -73,6 +73,8 @@ pub enum TopologyError {
 
 /// What a host needs to know before its threads start.
 pub struct TopologySetup {
+    /// The host's name in order ids.
+    pub host: HostTag,
     /// `[topology]`.
     pub config: TopologyConfig,
     /// The stages.
@@ -151,7 +153,7 @@ pub fn start(setup: TopologySetup) -> Result<Started, TopologyError> {
 
     // 5 Approved orders, back to the sequencer's thread.
     let (order_sender, order_receiver) = spsc::channel(4096);
-    let outlet = OrderOutlet::new(OrderEncoder::new(), order_sender, Arc::clone(&outlet_counters));
+    let outlet = OrderOutlet::new(OrderEncoder::new(), setup.host, order_sender, Arc::clone(&outlet_counters));
     let mut hand = Hand::new(setup.stages, outlet);
 
     // 2 The sequencer's thread, with the first group.

@@ -142,10 +142,10 @@ impl VenueSide {
 
     /// The next order reaches the venue, once it is in the journal; `false` if the gate stopped it.
     pub fn deliver_order(&mut self, gate: &Gate) -> bool {
-        let Some((at, Outgoing { sequence, order, .. })) = self.arrivals.pop_front() else { return false };
+        let Some((at, Outgoing { sequence, order, encoded, .. })) = self.arrivals.pop_front() else { return false };
         self.await_durable(sequence, gate);
         let command = *order.command();
-        if command.kind == CommandKind::New.code() && !gate.lets_new_order_pass() {
+        if command.kind == CommandKind::New.code() && (!encoded || !gate.lets_new_order_pass()) {
             // It never left: say so, as the venue's refusal would, so that the order's state is right.
             let report = Report {
                 fee: 0,

@@ -1,5 +1,6 @@
 //! Edge: venues: how bytes become inputs, and orders become bytes.
 
+pub mod decimal_fast;
 pub mod directory;
 pub mod feed;
 pub mod binance;

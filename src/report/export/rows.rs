@@ -226,7 +226,7 @@ fn risk(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>)) {
     let refused = risk.verdict() == Verdict::Refused;
     let mut row = head(instrument, &slot.input);
     row.push(Cell::text(risk.verdict().name()));
-    row.push(if refused { Cell::text(crate::risk::check_name(risk.check)) } else { Cell::None });
+    row.push(if refused { crate::risk::check_name(risk.check).map_or(Cell::None, Cell::text) } else { Cell::None });
     row.push(if refused { Cell::text(risk.value.to_string()) } else { Cell::None });
     row.push(if refused { Cell::text(risk.limit.to_string()) } else { Cell::None });
     row.push(if asked { side(risk.side) } else { Cell::None });
