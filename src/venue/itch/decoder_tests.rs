@@ -1,7 +1,7 @@
 //! Hot: tests of the decoder: messages made by hand, and arbitrary bytes.
 
 use super::*;
-use crate::event::input::Input;
+use crate::event::input::{Input, OrderAction};
 use crate::types::ids::SourceId;
 use proptest::prelude::*;
 
