@@ -277,7 +277,10 @@ mod tests {
         let inputs = decode(&["36023,7,0,0,-1,-1", "36323,7,0,0,0,-1", "36723.5,7,0,0,1,-1"]);
         let states: Vec<u8> =
             inputs.iter().map(|i| i.as_ref().unwrap().last().unwrap().payload::<Status>().state).collect();
-        assert_eq!(states, [TradingState::Halted, TradingState::QuoteOnly, TradingState::Trading].map(|s| s.code()));
+        assert_eq!(
+            states,
+            [TradingState::Halted, TradingState::QuoteOnly, TradingState::Trading].map(TradingState::code)
+        );
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl CaptureReader for Reader {
             }
             let columns = memchr::memchr_iter(b',', bytes).count() >= COMMAS;
             // The last column is one digit, perhaps behind a minus: with it the row is whole.
-            if !line.ended && !(columns && bytes.last().is_some_and(u8::is_ascii_alphanumeric)) {
+            let whole = columns && bytes.last().is_some_and(u8::is_ascii_alphanumeric);
+            if !line.ended && !whole {
                 return Err(CaptureError::LastLineCut { path: self.stream.path.clone(), at: line.at });
             }
             let time = nanos_since_midnight(bytes).ok().and_then(|nanos| self.midnight.checked_add(nanos));

@@ -1,12 +1,14 @@
 //! Edge: tests with files made here: whole, damaged, merged, written and read back.
 
-use super::write::{ItchWriter, LineWriter, MoldPcapWriter};
+use super::write::{ItchWriter, LineWriter};
 use super::*;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use std::io::Write;
 use std::path::PathBuf;
+
+mod packets;
 
 struct Folder(tempfile::TempDir);
 
@@ -266,56 +268,6 @@ fn itch_files_are_read_back_and_cut_ones_told() {
     assert!(matches!(error, Some(CaptureError::Corrupt { .. })), "{error:?}");
 }
 
-const DAY: UnixNanos = 1_548_858_600_000_000_000;
-
-#[test]
-fn packets_give_messages_and_gaps() {
-    let folder = Folder::new();
-    let m = |i: u64| itch_message(i, i);
-    let mut writer = MoldPcapWriter::new(Vec::new(), *b"SESSION001").unwrap();
-    writer.write(DAY + 1, 1, &[&m(1), &m(2), &m(3)]).unwrap();
-    writer.packet(DAY + 2, b"something else").unwrap();
-    writer.write(DAY + 3, 5, &[&m(5), &m(6)]).unwrap();
-    writer.write(DAY + 4, 6, &[&m(6), &m(7)]).unwrap();
-    writer.write(DAY + 5, 8, &[]).unwrap();
-    writer.set_session(*b"SESSION002");
-    writer.write(DAY + 6, 1, &[&m(1)]).unwrap();
-    let content = writer.finish().unwrap();
-    let path = folder.file("a", &content);
-    let mut reader = open(&path, &CaptureOptions::default()).unwrap();
-    let mut seen = Vec::new();
-    while let Some(frame) = reader.next().unwrap() {
-        match frame.kind {
-            FrameKind::Gap { from, to } => {
-                let input = frame.gap_input(SourceId::FEED_FIRST).unwrap();
-                assert_eq!((input.payload::<Gap>().from, input.payload::<Gap>().to), (from, to));
-                seen.push((frame.ts_recv - DAY, from, to));
-            }
-            _ => {
-                assert_eq!(frame.bytes, m(frame.sequence));
-                seen.push((frame.ts_recv - DAY, frame.sequence, 0));
-            }
-        }
-    }
-    assert_eq!(
-        seen,
-        [(1, 1, 0), (1, 2, 0), (1, 3, 0), (3, 4, 5), (3, 5, 0), (3, 6, 0), (4, 7, 0), (6, 0, 1), (6, 1, 0)]
-    );
-    let c = reader.counts();
-    assert_eq!((c.records, c.packets_not_mold, c.duplicates, c.heartbeats, c.gaps, c.missing), (6, 1, 1, 1, 2, 1));
-    assert_eq!(reader.decoder(), DecoderKind::Itch { midnight: 1_548_824_400_000_000_000 }, "the packets' day");
-    // Cut anywhere behind the first packet: its messages come first, then the error.
-    for cut in [200, content.len() - 1] {
-        let (frames, error) = read(&folder.file("cut", &content[..cut]));
-        assert!(frames.len() >= 3);
-        assert!(matches!(error, Some(CaptureError::Truncated { layer: "pcap", .. })), "{error:?}");
-    }
-    let mut strange = MoldPcapWriter::new(Vec::new(), *b"SESSION001").unwrap();
-    strange.write(DAY, 1, &[b"zzz"]).unwrap();
-    let error = read(&folder.file("b", &strange.finish().unwrap())).1.unwrap();
-    assert!(error.to_string().contains("type `z` and 3 bytes"), "{error}");
-}
-
 #[test]
 fn written_lines_are_read_back() {
     let folder = Folder::new();
@@ -370,14 +322,14 @@ proptest! {
         let mut expected = Vec::new();
         let mut readers = Vec::new();
         for (index, times) in files.iter().enumerate() {
-            let mut content = String::new();
+            let mut content = Vec::new();
             let mut key = 0;
             for (place, &ts) in times.iter().enumerate() {
                 key = key.max(ts);
-                content += &format!("{ts} {{\"stream\":\"{place}\"}}\n");
+                writeln!(content, "{ts} {{\"stream\":\"{place}\"}}").unwrap();
                 expected.push((key, index, place, ts));
             }
-            readers.push(open(&folder.file(&index.to_string(), content.as_bytes()), &CaptureOptions::default()).unwrap());
+            readers.push(open(&folder.file(&index.to_string(), &content), &CaptureOptions::default()).unwrap());
         }
         expected.sort_unstable();
         let mut merge = Merge::new(readers);

@@ -1,17 +1,17 @@
 //! Hot: one ITCH message becomes at most one input, and a definition in front where a symbol is new.
 
 use super::locate::{Entry, Locates, Standing};
-use super::message::{HEADER_BYTES, be16, be32, be64, byte, bytes, nanos_since_midnight, specified_length, trimmed};
+use super::message::{HEADER_BYTES, be16, byte, bytes, nanos_since_midnight, specified_length, trimmed};
+use super::order::Order;
 use crate::event::definition::Definition;
-use crate::event::input::{InputKind, OrderAction, OrderEvent, Status, TradingState, flags};
+use crate::event::input::{InputKind, OrderEvent, Status, TradingState, flags};
 use crate::types::decimal::rescale;
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::VenueKind;
-use crate::types::price::{Px, Qty, Side};
+use crate::types::price::{Px, Qty};
 use crate::types::time::UnixNanos;
 use crate::venue::directory::{Directory, DirectoryError};
 use crate::venue::feed::{DecodeError, DecodeFault, Decoder, Frame, InputBatch};
-use bytemuck::Zeroable;
 
 /// Implied decimals of `Price(4)`.
 const PRICE_DECIMALS: u8 = 4;
@@ -69,7 +69,7 @@ struct Message<'a> {
     sequence: u64,
 }
 
-fn fault(fault: DecodeFault, at: usize, expected: &'static str) -> DecodeError {
+pub(super) fn fault(fault: DecodeFault, at: usize, expected: &'static str) -> DecodeError {
     DecodeError { fault, at, expected }
 }
 
@@ -257,74 +257,7 @@ impl ItchDecoder {
         directory: &mut Directory,
         out: &mut InputBatch,
     ) -> Result<(), DecodeError> {
-        let b = message.bytes;
-        let mut event = OrderEvent::zeroed();
-        event.order_ref = be64(b, 11);
-        // Price(4) as sent, and shares; at the instrument's scale further down.
-        let mut price = 0u32;
-        let mut shares = 0u64;
-        let mut stock_at = None;
-        let action = match byte(b, 0) {
-            b'A' | b'F' => {
-                event.side = side(b, 19)?.code();
-                shares = u64::from(be32(b, 20));
-                stock_at = Some(24);
-                price = be32(b, 32);
-                OrderAction::Add
-            }
-            b'E' => {
-                shares = u64::from(be32(b, 19));
-                event.match_number = be64(b, 23);
-                event.printable = 1;
-                OrderAction::Execute
-            }
-            b'C' => {
-                shares = u64::from(be32(b, 19));
-                event.match_number = be64(b, 23);
-                event.printable = match byte(b, 31) {
-                    b'Y' => 1,
-                    b'N' => 0,
-                    _ => return Err(fault(DecodeFault::Field, 31, "printable Y or N")),
-                };
-                price = be32(b, 32);
-                OrderAction::ExecuteAt
-            }
-            b'X' => {
-                shares = u64::from(be32(b, 19));
-                OrderAction::Reduce
-            }
-            b'D' => OrderAction::Delete,
-            b'U' => {
-                event.new_ref = be64(b, 19);
-                shares = u64::from(be32(b, 27));
-                price = be32(b, 31);
-                OrderAction::Replace
-            }
-            b'P' => {
-                shares = u64::from(be32(b, 20));
-                stock_at = Some(24);
-                price = be32(b, 32);
-                event.match_number = be64(b, 36);
-                event.printable = 1;
-                OrderAction::HiddenTrade
-            }
-            b'Q' => {
-                event.order_ref = 0;
-                shares = be64(b, 11);
-                stock_at = Some(19);
-                price = be32(b, 27);
-                event.match_number = be64(b, 31);
-                // A cross of no shares tells that no cross happened.
-                event.printable = u8::from(shares > 0);
-                OrderAction::Cross
-            }
-            _ => {
-                event.order_ref = 0;
-                event.match_number = be64(b, 11);
-                OrderAction::Broken
-            }
-        };
-        event.action = action.code();
+        let Order { mut event, price, shares, stock_at } = Order::read(message.bytes)?;
         let entry = match stock_at {
             Some(at) => self.by_stock(message, at, frame, directory, out)?,
             None => self.by_locate(message.locate),
@@ -342,16 +275,6 @@ impl ItchDecoder {
         *push(message, frame, InputKind::OrderEvent, entry.instrument, size_of::<OrderEvent>(), out).payload_mut() =
             event;
         Ok(())
-    }
-}
-
-/// The side at `at`.
-#[inline]
-fn side(message: &[u8], at: usize) -> Result<Side, DecodeError> {
-    match byte(message, at) {
-        b'B' => Ok(Side::Buy),
-        b'S' => Ok(Side::Sell),
-        _ => Err(fault(DecodeFault::Field, at, "side B or S")),
     }
 }
 

@@ -1,11 +1,14 @@
 //! Hot: tests of the decoder: messages made by hand, and arbitrary bytes.
 
 use super::*;
-use crate::event::input::Input;
+use crate::event::input::{Input, OrderAction};
 use crate::types::ids::SourceId;
 use proptest::prelude::*;
 
 const MIDNIGHT: UnixNanos = 1_500_000_000_000_000_000;
+
+/// Order, new order, match number, price, quantity, action, side, printable, may be unknown.
+type Fields = (u64, u64, u64, i64, i64, u8, u8, u8, u8);
 
 struct Rig {
     decoder: ItchDecoder,
@@ -30,7 +33,7 @@ impl Rig {
     }
 
     /// The one order event that `bytes` become.
-    fn order(&mut self, bytes: &[u8]) -> (u64, u64, u64, i64, i64, u8, u8, u8, u8) {
+    fn order(&mut self, bytes: &[u8]) -> Fields {
         let inputs = self.decode(bytes).unwrap();
         let input = inputs.last().unwrap();
         assert_eq!(input.kind(), Some(InputKind::OrderEvent));
@@ -57,27 +60,27 @@ fn message(message_type: u8, locate: u16, body: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-fn listing(locate: u16, stock: &[u8; 8], authenticity: u8) -> Vec<u8> {
-    let mut bytes = message(b'R', locate, &[stock]);
+fn listing(locate: u16, stock: [u8; 8], authenticity: u8) -> Vec<u8> {
+    let mut bytes = message(b'R', locate, &[&stock]);
     bytes.resize(39, b' ');
     bytes[29] = authenticity;
     bytes
 }
 
-fn add(locate: u16, stock: &[u8; 8], reference: u64) -> Vec<u8> {
-    message(b'A', locate, &[&reference.to_be_bytes(), b"B", &100u32.to_be_bytes(), stock, &100_000u32.to_be_bytes()])
+fn add(locate: u16, stock: [u8; 8], reference: u64) -> Vec<u8> {
+    message(b'A', locate, &[&reference.to_be_bytes(), b"B", &100u32.to_be_bytes(), &stock, &100_000u32.to_be_bytes()])
 }
 
 #[test]
 fn an_orders_life() {
     let mut rig = Rig::new(4);
-    let defined = rig.decode(&listing(7, b"META    ", b'P')).unwrap();
+    let defined = rig.decode(&listing(7, *b"META    ", b'P')).unwrap();
     assert_eq!(defined.len(), 1);
     let definition: &Definition = defined[0].payload();
     assert_eq!(&definition.symbol[..definition.symbol_len as usize], b"META");
     assert_eq!((definition.price_decimals, definition.qty_decimals), (4, 0));
 
-    let inputs = rig.decode(&add(7, b"META    ", 1)).unwrap();
+    let inputs = rig.decode(&add(7, *b"META    ", 1)).unwrap();
     assert_eq!(inputs.len(), 1, "listed: no second definition");
     assert_eq!(
         (inputs[0].ts_event, inputs[0].ts_recv, inputs[0].venue_id, inputs[0].instrument),
@@ -89,8 +92,8 @@ fn an_orders_life() {
     let two = 2u64.to_be_bytes();
     let match_9 = 9u64.to_be_bytes();
     use OrderAction as Do;
-    let cases: [(Vec<u8>, (u64, u64, u64, i64, i64, u8, u8, u8, u8)); 10] = [
-        (add(7, b"META    ", 1), (1, 0, 0, 100_000, 100, Do::Add.code(), 1, 0, 0)),
+    let cases: [(Vec<u8>, Fields); 10] = [
+        (add(7, *b"META    ", 1), (1, 0, 0, 100_000, 100, Do::Add.code(), 1, 0, 0)),
         (
             message(b'F', 7, &[&one, b"S", &[0, 0, 0, 5], b"META    ", &[0, 0, 0, 1], b"UBSS"]),
             (1, 0, 0, 1, 5, Do::Add.code(), 2, 0, 0),
@@ -148,28 +151,28 @@ fn a_capture_may_begin_in_the_middle() {
     let mut rig = Rig::new(4);
     assert!(rig.decode(&message(b'D', 9, &[&[0; 8]])).unwrap().is_empty());
     assert_eq!(rig.decoder.counts().unnamed, 1);
-    let inputs = rig.decode(&add(9, b"ABC     ", 1)).unwrap();
+    let inputs = rig.decode(&add(9, *b"ABC     ", 1)).unwrap();
     assert_eq!(
         inputs.iter().map(|i| i.kind().unwrap()).collect::<Vec<_>>(),
         [InputKind::Definition, InputKind::OrderEvent]
     );
     assert_eq!(rig.order(&message(b'D', 9, &[&[0; 8]])).8, 1, "may be an order from before");
     // The next day gives the locate to another stock; then the directory makes it whole.
-    assert_eq!(rig.decode(&add(9, b"XYZ     ", 1)).unwrap().last().unwrap().instrument, InstrumentId(1));
-    assert!(rig.decode(&listing(9, b"ABC     ", b'P')).unwrap().is_empty(), "known already");
-    assert_eq!(rig.order(&add(9, b"ABC     ", 1)).8, 0);
+    assert_eq!(rig.decode(&add(9, *b"XYZ     ", 1)).unwrap().last().unwrap().instrument, InstrumentId(1));
+    assert!(rig.decode(&listing(9, *b"ABC     ", b'P')).unwrap().is_empty(), "known already");
+    assert_eq!(rig.order(&add(9, *b"ABC     ", 1)).8, 0);
 }
 
 #[test]
 fn test_symbols_and_strangers_are_counted() {
     let mut rig = Rig::new(1);
-    rig.decode(&listing(1, b"ZVZZT   ", b'T')).unwrap();
-    assert!(rig.decode(&add(1, b"ZVZZT   ", 1)).unwrap().is_empty());
-    rig.decode(&listing(2, b"ABC     ", b'P')).unwrap();
-    assert_eq!(rig.decode(&listing(3, b"XYZ     ", b'P')).unwrap_err().fault, DecodeFault::UnknownSymbol);
-    assert!(rig.decode(&add(3, b"XYZ     ", 1)).unwrap().is_empty(), "said once");
+    rig.decode(&listing(1, *b"ZVZZT   ", b'T')).unwrap();
+    assert!(rig.decode(&add(1, *b"ZVZZT   ", 1)).unwrap().is_empty());
+    rig.decode(&listing(2, *b"ABC     ", b'P')).unwrap();
+    assert_eq!(rig.decode(&listing(3, *b"XYZ     ", b'P')).unwrap_err().fault, DecodeFault::UnknownSymbol);
+    assert!(rig.decode(&add(3, *b"XYZ     ", 1)).unwrap().is_empty(), "said once");
     rig.directory.close();
-    assert!(rig.decode(&add(4, b"NEW     ", 1)).unwrap().is_empty());
+    assert!(rig.decode(&add(4, *b"NEW     ", 1)).unwrap().is_empty());
     let counts = rig.decoder.counts();
     assert_eq!((counts.test_symbols, counts.refused), (1, 2));
 }
@@ -179,9 +182,9 @@ fn a_given_scale_is_kept_or_refined() {
     let mut rig = Rig::new(2);
     rig.directory.infer(VenueKind::Nasdaq, b"FINE", 6, 3).unwrap();
     rig.directory.infer(VenueKind::Nasdaq, b"COARSE", 2, 0).unwrap();
-    let fine = rig.order(&add(1, b"FINE    ", 1));
+    let fine = rig.order(&add(1, *b"FINE    ", 1));
     assert_eq!((fine.3, fine.4), (10_000_000, 100_000));
-    let inputs = rig.decode(&add(2, b"COARSE  ", 1)).unwrap();
+    let inputs = rig.decode(&add(2, *b"COARSE  ", 1)).unwrap();
     assert_eq!(inputs[0].payload::<Definition>().price_decimals, 4);
     rig.directory.refine(InstrumentId(0), 18, 18).unwrap();
     let too_much = message(b'Q', 1, &[&u64::MAX.to_be_bytes(), b"FINE    ", &[0, 0, 1, 0], &[0; 8], b"O"]);
@@ -198,14 +201,14 @@ fn bad_messages_are_errors_and_keep_their_number() {
     };
     check(&mut rig, b"", DecodeFault::TooShort, 0);
     check(&mut rig, b"z", DecodeFault::UnknownMessage, 0);
-    let whole = add(1, b"ABC     ", 1);
+    let whole = add(1, *b"ABC     ", 1);
     for cut in 1..whole.len() {
         check(&mut rig, &whole[..cut], DecodeFault::TooShort, cut);
     }
     let mut odd = whole.clone();
     odd[19] = b'?';
     check(&mut rig, &odd, DecodeFault::Field, 19);
-    check(&mut rig, &add(1, b"        ", 1), DecodeFault::Field, 24);
+    check(&mut rig, &add(1, *b"        ", 1), DecodeFault::Field, 24);
     let longer = [whole.as_slice(), b"tail"].concat();
     assert_eq!(rig.decode(&longer).unwrap()[1].venue_id, 2 + 35 + 2 + 1);
     assert_eq!(rig.decoder.counts().longer, 1);

@@ -8,5 +8,6 @@ mod decoder;
 mod locate;
 pub mod message;
 pub mod mold;
+mod order;
 
 pub use decoder::{ItchCounts, ItchDecoder};

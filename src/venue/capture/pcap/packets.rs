@@ -71,26 +71,16 @@ impl Packets {
         }
         const HEADER: usize = 24;
         stream.fill(HEADER);
-        let (layout, consumed) = match parse_pcap_header(stream.available()) {
-            Ok((rest, header)) => {
-                let layout = Layout::Classic {
-                    big_endian: header.is_bigendian(),
-                    nanos: header.is_nanosecond_precision(),
-                    link: header.network.0,
-                };
-                (layout, stream.available().len() - rest.len())
-            }
-            Err(_) => {
-                let at = stream.place(0);
-                let path = stream.path.clone();
-                let cut = CaptureError::Truncated { path, layer: "pcap", at };
-                return Err(stream.damage().unwrap_or(cut));
-            }
+        let Ok((rest, header)) = parse_pcap_header(stream.available()) else {
+            let cut = CaptureError::Truncated { path: stream.path.clone(), layer: "pcap", at: stream.place(0) };
+            return Err(stream.damage().unwrap_or(cut));
         };
+        let link = header.network.0;
+        let layout =
+            Layout::Classic { big_endian: header.is_bigendian(), nanos: header.is_nanosecond_precision(), link };
+        let consumed = stream.available().len() - rest.len();
         stream.consume(consumed);
-        if let Layout::Classic { link, .. } = layout {
-            supported(&stream, link)?;
-        }
+        supported(&stream, link)?;
         Ok(Self { stream, layout, records: 0 })
     }
 
@@ -188,12 +178,14 @@ impl Packets {
         let consumed = bytes.len() - rest.len();
         match block {
             Block::SectionHeader(section) => Step::Section(section.big_endian(), consumed),
-            Block::InterfaceDescription(interface) => match interface.ts_resolution() {
-                Some(resolution) if resolution > 0 => {
-                    let (link, offset) = (interface.linktype.0, interface.ts_offset());
+            Block::InterfaceDescription(interface) => match units_per_second(interface.if_tsresol) {
+                Some(resolution) => {
+                    let link = interface.linktype.0;
+                    // The parser reads this option as little-endian, whatever the section says.
+                    let offset = if big_endian { interface.ts_offset().swap_bytes() } else { interface.ts_offset() };
                     Step::Interface(Interface { link, resolution, offset }, consumed)
                 }
-                _ => Step::Bad("an interface whose time has no resolution".into()),
+                None => Step::Bad("an interface whose time has no resolution".into()),
             },
             Block::EnhancedPacket(packet) => {
                 let Some(interface) = interfaces.get(packet.if_id as usize) else {
@@ -222,6 +214,13 @@ impl Packets {
             _ => Step::Record(Packet::Other, consumed),
         }
     }
+}
+
+/// Units of time per second by `if_tsresol`: a power of ten, or of two if the highest bit is set. (The parser's own
+/// function takes no powers of two.)
+fn units_per_second(resolution: u8) -> Option<u64> {
+    let exponent = u32::from(resolution & 0x7F);
+    if resolution & 0x80 == 0 { 10u64.checked_pow(exponent) } else { 1u64.checked_shl(exponent) }
 }
 
 fn u32_at(bytes: &[u8], range: Range<usize>, big_endian: bool) -> Option<usize> {
