@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often it looks for what was published.
@@ -176,7 +177,8 @@ impl Helper {
     /// Chains, seals, prefaults and syncs whatever there is; whether there was anything.
     fn work(&mut self) -> bool {
         let mut any = false;
-        loop {
+        // After a fault nothing more is sealed: what the disk holds is no longer known.
+        while !self.shared.faulted.load(Ordering::Relaxed) {
             let mut more = false;
             for i in 0..self.lanes.len() {
                 match self.step(i) {
@@ -185,10 +187,11 @@ impl Helper {
                 }
             }
             any |= more;
-            if !more || self.shared.faulted.load(Ordering::Relaxed) {
-                return any;
+            if !more {
+                break;
             }
         }
+        any
     }
 
     fn fail(&self, fault: Fault) {
@@ -302,5 +305,32 @@ fn fault_of(error: &JournalError) -> Fault {
     match error {
         JournalError::Io { operation, path, source } => Fault::new(operation, path, 0, source),
         other => Fault::new("finish", std::path::Path::new("."), 0, &std::io::Error::other(other.to_string())),
+    }
+}
+
+/// The helper thread; ends with its handle.
+pub(super) struct HelperHandle {
+    pub jobs: Sender<Job>,
+    pub thread: Option<JoinHandle<()>>,
+}
+
+impl HelperHandle {
+    /// Lets it finish all sealed segments, and waits.
+    pub(super) fn finish(mut self) -> Result<(), JournalError> {
+        self.jobs.send(Job::Close).map_err(|_| JournalError::Helper)?;
+        match self.thread.take() {
+            Some(thread) => thread.join().map_err(|_| JournalError::Helper),
+            None => Err(JournalError::Helper),
+        }
+    }
+}
+
+impl Drop for HelperHandle {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // It may have ended already; and what it left undone, recovery does.
+            let _ = self.jobs.send(Job::Stop);
+            let _ = thread.join();
+        }
     }
 }

@@ -55,6 +55,15 @@
 //! | `heads.json` | last sealed sequence and hash per log |
 //! | `dropped.jsonl` | what retention removed |
 //! | what [`write_meta`] stores | e.g. the configuration of each epoch |
+//!
+//! | source | what |
+//! |---|---|
+//! | `config`, `error`, `heads` | what is configured, what goes wrong, heads and the list of what was dropped |
+//! | `record` | the format: written in place, read back with every check but the chain |
+//! | `map` | the mapping in two halves; the room's only `unsafe` |
+//! | `disk`, `segment` | reserve, sync, replace, lock; a segment made ahead and finished |
+//! | `writer`, `helper` | the two threads |
+//! | `recovery`, `reader`, `verify`, `walk` | open again, read in order, find what was altered |
 
 mod config;
 mod disk;
@@ -69,6 +78,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod walk;
 mod writer;
 
 pub use config::{Config, Durability};

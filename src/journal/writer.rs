@@ -4,7 +4,7 @@ use super::config::{Config, Durability};
 use super::disk::{DirLock, Disk, RealDisk};
 use super::error::{Fault, JournalError};
 use super::heads::Head;
-use super::helper::{Helper, Job, Lane, Reply, Shared};
+use super::helper::{Helper, HelperHandle, Job, Lane, Reply, Shared};
 use super::record::{
     Log, OPENING_LENGTH, Opening, Plan, RecordKind, SEAL_LENGTH, Seal, SealReason, Stamp, plan, write_mark, write_slot,
 };
@@ -15,9 +15,8 @@ use crate::event::slot::Slot;
 use crate::types::time::UnixNanos;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 /// What a writer wrote, told when it is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,33 +68,6 @@ impl WriteLane {
         let opening = if self.current.front.used() == 0 { OPENING_LENGTH } else { 0 };
         // More, not as much: a file that ends with its seal is one that was finished.
         self.current.front.room() > opening + length + SEAL_LENGTH
-    }
-}
-
-/// The helper thread; ends with its handle.
-struct HelperHandle {
-    jobs: Sender<Job>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl HelperHandle {
-    /// Lets it finish all sealed segments, and waits.
-    fn finish(mut self) -> Result<(), JournalError> {
-        self.jobs.send(Job::Close).map_err(|_| JournalError::Helper)?;
-        match self.thread.take() {
-            Some(thread) => thread.join().map_err(|_| JournalError::Helper),
-            None => Err(JournalError::Helper),
-        }
-    }
-}
-
-impl Drop for HelperHandle {
-    fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            // It may have ended already; and what it left undone, recovery does.
-            let _ = self.jobs.send(Job::Stop);
-            let _ = thread.join();
-        }
     }
 }
 

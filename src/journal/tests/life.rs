@@ -290,3 +290,33 @@ fn meta_files_are_replaced_whole_and_stay_in_the_directory() {
         assert!(matches!(write_meta(dir.path(), name, b""), Err(JournalError::Name { .. })), "{name}");
     }
 }
+
+#[test]
+fn a_running_journal_verifies_clean_and_the_writer_may_change_its_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { retention_bytes_market: 256 << 10, ..config(32 << 10) };
+    let (mut writer, _) = Writer::open_on(dir.path(), &config, 5, Arc::new(TestDisk::default())).unwrap();
+    writer.set_epoch(1);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let thread = std::thread::spawn(move || {
+        let mut sequence = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            sequence += 1;
+            append(&mut writer, sequence, 3).unwrap();
+            if sequence % 20 == 0 {
+                std::thread::sleep(std::time::Duration::from_micros(500));
+            }
+        }
+        writer.close().unwrap()
+    });
+    for _ in 0..30 {
+        let found = check(dir.path());
+        assert!(found.is_clean(), "{:#?}", found.findings);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let summary = thread.join().unwrap();
+    let found = verify_against(dir.path(), &summary.heads).unwrap();
+    assert!(found.is_clean(), "{:#?}", found.findings);
+    assert_eq!((found.sequence_last, found.heads.as_slice()), (summary.sequence_last, summary.heads.as_slice()));
+}

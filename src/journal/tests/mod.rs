@@ -1,6 +1,7 @@
 //! Edge: tests of the room as a whole, and what they share.
 
 mod damage;
+mod layout;
 mod life;
 mod tamper;
 
