@@ -55,6 +55,8 @@ pub mod matching;
 pub mod report;
 pub mod recorded;
 pub mod generator;
+#[cfg(test)]
+mod together;
 
 use serde::{Deserialize, Serialize};
 

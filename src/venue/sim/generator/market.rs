@@ -321,17 +321,14 @@ impl Market {
 
     /// Takes an order of ours out.
     pub(super) fn cancel(&mut self, command: &OrderCommand, trace: Sequence, wire: &mut Wire<'_>) {
-        match self.own.iter().position(|own| own.0.client_order_id == command.client_order_id) {
-            Some(at) => {
-                let (open, handle) = self.own.swap_remove(at);
-                self.book.cancel(handle);
-                self.publish(None, wire);
-                wire.reports.ended(wire.ts, &open, ExecType::Canceled, VenueReason::None);
-            }
-            None => {
-                let (exec_type, reason) = (ExecType::CancelRejected, VenueReason::UnknownOrder);
-                wire.reports.refused(wire.ts, command, trace, exec_type, reason);
-            }
+        if let Some(at) = self.own.iter().position(|own| own.0.client_order_id == command.client_order_id) {
+            let (open, handle) = self.own.swap_remove(at);
+            self.book.cancel(handle);
+            self.publish(None, wire);
+            wire.reports.ended(wire.ts, &open, ExecType::Canceled, VenueReason::None);
+        } else {
+            let (exec_type, reason) = (ExecType::CancelRejected, VenueReason::UnknownOrder);
+            wire.reports.refused(wire.ts, command, trace, exec_type, reason);
         }
     }
 }

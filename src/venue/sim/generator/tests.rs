@@ -192,14 +192,14 @@ impl Book {
             self.early.push(data.clone());
             return false;
         };
-        if !self.synchronised {
+        if self.synchronised {
+            assert_eq!(prev, id, "a gap");
+        } else {
             if last < id {
                 return false;
             }
             assert!(first <= id && id <= last, "the first message must overlap the snapshot");
             self.synchronised = true;
-        } else {
-            assert_eq!(prev, id, "a gap");
         }
         self.id = Some(last);
         for (name, side) in [("b", &mut self.bids), ("a", &mut self.asks)] {
@@ -252,11 +252,11 @@ fn follow(generator: &mut Generator, span: Nanos, mut each: impl FnMut(&mut Gene
 
 #[test]
 fn a_naive_reader_sees_the_true_book() {
-    for depth_interval_ns in [100 * MILLIS, 0] {
+    for (depth_interval_ns, seconds, klines) in [(100 * MILLIS, 110, 4), (0, 21, 0)] {
         let config = GeneratorConfig { depth_interval_ns, klines: true, ..GeneratorConfig::default() };
         let mut generator = generator(&config);
         let mut asked = false;
-        let reader = follow(&mut generator, 125 * SECONDS, |generator, reader| {
+        let reader = follow(&mut generator, seconds * SECONDS, |generator, reader| {
             if !asked && generator.now > START + 5 * SECONDS {
                 // Once more, in the middle: the reader starts anew with it.
                 asked = true;
@@ -265,9 +265,10 @@ fn a_naive_reader_sees_the_true_book() {
             }
         });
         for book in &reader.books {
-            assert!(book.synchronised && book.checked > 1000, "{}", book.checked);
+            assert!(book.synchronised && book.checked > 900, "{}", book.checked);
         }
-        assert!(reader.trades.len() > 1000 && reader.marks == 2 * 41 && reader.klines >= 4);
+        assert!(reader.trades.len() > 300 && reader.klines >= klines);
+        assert_eq!(reader.marks as i64, 2 * ((seconds - 1) / 3));
     }
 }
 

@@ -149,8 +149,13 @@ impl RecordedBook {
 
     /// Best shown price and its quantity, empty levels passed over.
     pub fn best(&self, side: Side) -> Option<(Px, i64)> {
-        let best = self.side(side).iter().rev().find(|level| level.qty > 0)?;
-        Some((Px(best.key.saturating_mul(side.sign())), best.qty))
+        self.levels(side).next()
+    }
+
+    /// Shown price and quantity of each level, best first.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = (Px, i64)> + '_ {
+        let shown = self.side(side).iter().rev().filter(|level| level.qty > 0);
+        shown.map(move |level| (Px(level.key.saturating_mul(side.sign())), level.qty))
     }
 
     /// Quantity that can still be had on `side` at `limit` or better.

@@ -46,6 +46,8 @@ pub(super) struct Market {
     pub(super) blocked: bool,
     /// The recording is order by order, so that our place in the queue is known exactly.
     by_order: bool,
+    /// A new epoch: the next definition counts as the first, whatever its scales.
+    fresh: bool,
     /// The group that is coming in is older than the book.
     skipping: bool,
     /// The newest quote: where it is newer than a depth message, it knows the best level and all better ones better.
@@ -64,6 +66,7 @@ impl Market {
             trading: true,
             blocked: false,
             by_order: false,
+            fresh: false,
             skipping: false,
             quote: None,
             seen_from: None,
@@ -73,7 +76,7 @@ impl Market {
     pub(super) fn restart(&mut self) {
         self.lose();
         self.orders.clear();
-        (self.trading, self.blocked, self.by_order, self.skipping) = (true, false, false, false);
+        (self.trading, self.blocked, self.skipping, self.fresh) = (true, false, false, true);
     }
 
     /// Data is missing. Our orders stay: the venue itself has lost nothing.
@@ -91,6 +94,11 @@ impl Market {
             self.instrument = Some(new);
             return;
         };
+        if core::mem::take(&mut self.fresh) {
+            self.restart();
+            (self.fresh, self.instrument) = (false, Some(new));
+            return;
+        }
         let by = (new.price_decimals.checked_sub(old.price_decimals), new.qty_decimals.checked_sub(old.qty_decimals));
         let (Some(px_by), Some(qty_by)) = by else { return };
         if (px_by, qty_by) != (0, 0) {

@@ -104,6 +104,11 @@ impl RecordedVenue {
         self.markets.iter().flat_map(|market| market.orders.iter().map(|resting| &resting.open))
     }
 
+    /// The book of an instrument as the recording shows it; `None` while it is not whole.
+    pub fn book(&self, instrument: InstrumentId) -> Option<&book::RecordedBook> {
+        self.markets.get(instrument.index()).map(|market| &market.book).filter(|book| book.is_whole())
+    }
+
     /// Takes one market input. Its `ts_recv` is the venue's time. Other kinds of inputs mean nothing here.
     pub fn on_market(&mut self, input: &Input) {
         let at = input.instrument.index();

@@ -151,15 +151,12 @@ impl Market {
 
     /// Takes an order out.
     pub(super) fn cancel(&mut self, command: &OrderCommand, trace: Sequence, desk: &mut Desk<'_>) {
-        match self.orders.iter().position(|o| o.open.client_order_id == command.client_order_id) {
-            Some(at) => {
-                let gone = self.orders.remove(at);
-                desk.reports.ended(desk.ts, &gone.open, ExecType::Canceled, VenueReason::None);
-            }
-            None => {
-                let (exec_type, reason) = (ExecType::CancelRejected, VenueReason::UnknownOrder);
-                desk.reports.refused(desk.ts, command, trace, exec_type, reason);
-            }
+        if let Some(at) = self.orders.iter().position(|o| o.open.client_order_id == command.client_order_id) {
+            let gone = self.orders.remove(at);
+            desk.reports.ended(desk.ts, &gone.open, ExecType::Canceled, VenueReason::None);
+        } else {
+            let (exec_type, reason) = (ExecType::CancelRejected, VenueReason::UnknownOrder);
+            desk.reports.refused(desk.ts, command, trace, exec_type, reason);
         }
     }
 

@@ -202,7 +202,7 @@ fn two_own_orders_share_what_was_printed() {
     bench.trade(101, 4, Sell);
     let filled: i64 = bench.reports().iter().filter(|r| r.1 == Filled).map(|r| r.3).sum();
     assert_eq!(filled, 4);
-    assert_eq!(bench.venue.resting().map(|o| o.leaves()).collect::<Vec<_>>(), [2]);
+    assert_eq!(bench.venue.resting().map(OpenOrder::leaves).collect::<Vec<_>>(), [2]);
 }
 
 #[test]
@@ -319,6 +319,10 @@ fn a_finer_definition_and_a_new_epoch() {
     bench.send(InputKind::Epoch, &EpochStart::zeroed());
     gtc(&mut bench, 2, Buy, 100, 5);
     assert_eq!(bench.reports(), [(2, Rejected, 0, 0, VenueReason::NotTrading)]);
+    bench.venue.on_market(&Definition::input(&instrument(), 0)); // coarse again, since it all begins anew
+    bench.depth(DepthStyle::Snapshot, &[(100, 10)], &[(102, 10)]);
+    gtc(&mut bench, 3, Buy, 102, 5);
+    assert_eq!(bench.reports(), [(3, New, 0, 0, Ok_), (3, Filled, 102, 5, Ok_)]);
 }
 
 #[test]
