@@ -119,6 +119,9 @@ impl OrderStore {
                 let px = if at_own { taken.map(|(_, px)| Px(px)).or(trade_px) } else { trade_px };
                 let side = taken.map(|(side, _)| side).or(Side::from_code(event.side));
                 out.trade = trade(event, px, side);
+                if px.is_none() {
+                    out.anomalies |= anomaly::BAD_PRICE;
+                }
             }
             Some(OrderAction::Reduce) => {
                 self.take(instrument, event, event.qty.0, book, &mut out);
