@@ -10,10 +10,10 @@ use std::time::Instant;
 use tickpath::market::l2::L2Book;
 use tickpath::types::price::{Px, Qty, Side};
 
-/// Updates in a block.
-const BLOCK: usize = 20_000;
+/// Updates in a block: some tens of microseconds, so that few blocks are hit by other processes.
+const BLOCK: usize = 1_000;
 /// Rounds of four blocks.
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 1_500;
 
 type Update = (Side, i64, i64);
 
@@ -77,7 +77,7 @@ impl Workload {
         let updates = (0..count)
             .map(|_| {
                 let r = rng.next_u64();
-                touch += i64::from(r & 0xff == 0) - i64::from(r & 0xff == 1);
+                touch += i64::from(r % 256 == 0) - i64::from(r % 256 == 1);
                 let side = if r >> 8 & 1 == 0 { Side::Buy } else { Side::Sell };
                 let qty = if r >> 9 & 7 < self.deletes_of_8 { 0 } else { 1 + (r >> 12 & 0xfff) as i64 };
                 (side, touch - side.sign() * (1 + (self.away)(rng.next_u64())), qty)
@@ -114,8 +114,8 @@ impl Workload {
             let (a1, b1) = (our_block(first), tree_block(first));
             let (b2, a2) = (tree_block(second), our_block(second));
             ratios.push((b1 + b2) / (a1 + a2));
-            our_times.push((a1 + a2) / 2.0);
-            tree_times.push((b1 + b2) / 2.0);
+            our_times.push(f64::midpoint(a1, a2));
+            tree_times.push(f64::midpoint(b1, b2));
         }
         let at = |list: &mut Vec<f64>, part: f64| {
             list.sort_by(f64::total_cmp);

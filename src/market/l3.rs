@@ -17,7 +17,7 @@ const NIL: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
 struct Order {
-    order_ref: u64,
+    reference: u64,
     px: i64,
     qty: i64,
     instrument: u32,
@@ -181,7 +181,7 @@ impl OrderStore {
         let Some(total) = queue.qty.checked_add(qty) else {
             return out.fault(InvalidReason::OutOfRange, anomaly::ABSURD_SIZE);
         };
-        let order = Order { order_ref, px, qty, instrument, prev: queue.tail, next: NIL, side: Some(side) };
+        let order = Order { reference: order_ref, px, qty, instrument, prev: queue.tail, next: NIL, side: Some(side) };
         if self.free == NIL {
             self.orders.push(order);
         } else {
@@ -255,7 +255,7 @@ impl OrderStore {
         } else {
             self.queues.remove(&key);
         }
-        self.by_ref.remove(&(order.instrument, order.order_ref));
+        self.by_ref.remove(&(order.instrument, order.reference));
         self.orders[slot as usize].side = None;
         self.orders[slot as usize].next = self.free;
         self.free = slot;

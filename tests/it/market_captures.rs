@@ -93,7 +93,7 @@ impl Reader {
             for (to, from) in depth.levels.iter_mut().zip(chunk) {
                 *to = from.1;
             }
-            let mut input = self.input(InputKind::Depth, recv, data, &depth);
+            let mut input = Self::input(InputKind::Depth, recv, data, &depth);
             input.part = n as u16;
             input.flags = if n == 0 { flags::FIRST } else { 0 } | if n + 1 == parts { flags::LAST } else { 0 };
             input
@@ -101,7 +101,7 @@ impl Reader {
         chunks.into_iter().enumerate().map(part).collect()
     }
 
-    fn input<P: bytemuck::NoUninit>(&self, kind: InputKind, recv: i64, data: &Value, payload: &P) -> Input {
+    fn input<P: bytemuck::NoUninit>(kind: InputKind, recv: i64, data: &Value, payload: &P) -> Input {
         let mut input = Input::new(kind, SourceId::FEED_FIRST, ID, recv, payload);
         if let Some(ms) = data["T"].as_i64().or(data["E"].as_i64()) {
             input.ts_event = ms * MILLIS;
@@ -137,7 +137,7 @@ impl Reader {
                     printable: 1,
                     ..Trade::zeroed()
                 };
-                vec![self.input(InputKind::Trade, recv, data, &trade)]
+                vec![Self::input(InputKind::Trade, recv, data, &trade)]
             }
             _ => {
                 let quote = Quote {
@@ -145,7 +145,7 @@ impl Reader {
                     bid: self.level(&data["b"], &data["B"]),
                     ask: self.level(&data["a"], &data["A"]),
                 };
-                vec![self.input(InputKind::Quote, recv, data, &quote)]
+                vec![Self::input(InputKind::Quote, recv, data, &quote)]
             }
         }
     }
@@ -194,7 +194,7 @@ fn check(venue: VenueKind, decimals: (u8, u8), files: &[&str], has_snapshot: boo
                     if depth.style == DepthStyle::Snapshot.code() {
                         let from = depth.last_id;
                         naive.clear();
-                        inputs.iter().for_each(|i| apply(&mut naive, i));
+                        apply_all(&mut naive, &inputs);
                         // On futures the difference that ends with the snapshot's id joins it, on spot it is dropped.
                         let from = from + u64::from(venue == VenueKind::BinanceSpot);
                         waiting
@@ -203,7 +203,7 @@ fn check(venue: VenueKind, decimals: (u8, u8), files: &[&str], has_snapshot: boo
                             .for_each(|i| apply(&mut naive, &i));
                         joined = true;
                     } else if joined {
-                        inputs.iter().for_each(|i| apply(&mut naive, i));
+                        apply_all(&mut naive, &inputs);
                     } else {
                         waiting.extend(&inputs);
                     }
@@ -253,6 +253,12 @@ fn apply(naive: &mut OracleBook, input: &Input) {
     let depth: &Depth = input.payload();
     for (n, level) in depth.levels[..(depth.bids + depth.asks) as usize].iter().enumerate() {
         naive.set(if n < depth.bids as usize { Side::Buy } else { Side::Sell }, level.px, level.qty);
+    }
+}
+
+fn apply_all(naive: &mut OracleBook, inputs: &[Input]) {
+    for input in inputs {
+        apply(naive, input);
     }
 }
 
