@@ -1,7 +1,8 @@
 //! Hot: differences that wait for a snapshot: one pool for all instruments, lists inside it. Bounded, reserved at start,
 //! touched as it is used.
 
-use crate::event::input::{Depth, flags};
+use crate::event::input::{Depth, Level, flags};
+use crate::types::price::{Px, Qty};
 
 /// No node.
 const NIL: u32 = u32::MAX;
@@ -138,13 +139,12 @@ impl DepthPool {
         while let Some(node) = self.nodes.get_mut(at as usize) {
             let used = (node.depth.bids as usize + node.depth.asks as usize).min(node.depth.levels.len());
             for level in &mut node.depth.levels[..used] {
-                match (level.px.0.checked_mul(price_mult), level.qty.0.checked_mul(qty_mult)) {
-                    (Some(px), Some(qty)) => (level.px.0, level.qty.0) = (px, qty),
-                    _ => {
-                        self.clear(list);
-                        return false;
-                    }
-                }
+                let scaled = level.px.0.checked_mul(price_mult).zip(level.qty.0.checked_mul(qty_mult));
+                let Some((px, qty)) = scaled else {
+                    self.clear(list);
+                    return false;
+                };
+                *level = Level { px: Px(px), qty: Qty(qty) };
             }
             at = node.next;
         }

@@ -17,7 +17,7 @@ const NIL: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
 struct Order {
-    order_ref: u64,
+    reference: u64,
     px: i64,
     qty: i64,
     instrument: u32,
@@ -119,6 +119,9 @@ impl OrderStore {
                 let px = if at_own { taken.map(|(_, px)| Px(px)).or(trade_px) } else { trade_px };
                 let side = taken.map(|(side, _)| side).or(Side::from_code(event.side));
                 out.trade = trade(event, px, side);
+                if px.is_none() {
+                    out.anomalies |= anomaly::BAD_PRICE;
+                }
             }
             Some(OrderAction::Reduce) => {
                 self.take(instrument, event, event.qty.0, book, &mut out);
@@ -178,7 +181,7 @@ impl OrderStore {
         let Some(total) = queue.qty.checked_add(qty) else {
             return out.fault(InvalidReason::OutOfRange, anomaly::ABSURD_SIZE);
         };
-        let order = Order { order_ref, px, qty, instrument, prev: queue.tail, next: NIL, side: Some(side) };
+        let order = Order { reference: order_ref, px, qty, instrument, prev: queue.tail, next: NIL, side: Some(side) };
         if self.free == NIL {
             self.orders.push(order);
         } else {
@@ -252,7 +255,7 @@ impl OrderStore {
         } else {
             self.queues.remove(&key);
         }
-        self.by_ref.remove(&(order.instrument, order.order_ref));
+        self.by_ref.remove(&(order.instrument, order.reference));
         self.orders[slot as usize].side = None;
         self.orders[slot as usize].next = self.free;
         self.free = slot;

@@ -201,7 +201,7 @@ impl Venue {
         for _ in 0..10 {
             let mut levels: Vec<(Side, i64, i64)> = Vec::new();
             let mut first = 0;
-            for _ in 0..1 + rng.next_u64() % 5 {
+            for _ in 0..=rng.next_u64() % 5 {
                 let r = rng.next_u64();
                 id += if by_prev { 1 + (r >> 50) % 3 } else { 1 };
                 first = if first == 0 { id } else { first };
@@ -252,7 +252,7 @@ fn a_book_with_a_missing_difference_is_never_valid() {
             }
             for _ in 0..if faults > 0 { [1, 1, 1, 1, 0, 2, 1, 1][(r >> 40 & 7) as usize] } else { 1 } {
                 for part in &message {
-                    let copies = if faults == 3 && rng.next_u64().is_multiple_of(24) { 0 } else { 1 };
+                    let copies = usize::from(faults != 3 || !rng.next_u64().is_multiple_of(24));
                     feed.extend(std::iter::repeat_n(*part, copies));
                 }
             }

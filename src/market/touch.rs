@@ -223,6 +223,9 @@ impl TouchBook {
                 }
                 if action == Some(OrderAction::Execute) {
                     out.trade = trade(given.or((before.qty.0 > 0).then_some(before.px)));
+                    if out.trade.is_none() {
+                        out.anomalies |= anomaly::BAD_PRICE;
+                    }
                 }
                 if self.best_mut(side).take(given.map(|px| key(side, px.0)), event.order_ref, qty) {
                     out.anomalies |= anomaly::UNKNOWN_ORDER;
