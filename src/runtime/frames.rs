@@ -33,6 +33,8 @@ pub enum FrameRefKind {
     Definitions,
     /// Messages are missing: first missing number, first one behind.
     Gap(u64, u64),
+    /// The capture is cut off here.
+    Cut,
 }
 
 /// A block of frames. Its buffers travel round and round.

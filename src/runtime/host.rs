@@ -13,11 +13,10 @@ use super::recovery::{self, Restored};
 use super::simulation::{Limits, LoopProgress, Simulation, SimulationCounts, Surroundings};
 use super::topology::{self, Front, TopologyError, TopologySetup};
 use super::venue_side::{Exchange, VenueSide};
-use crate::config::{Config, ConfigError, Mode};
+use crate::config::{Config, ConfigError};
 use crate::control::gate::Gate;
-use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind};
+use crate::event::input::EpochStart;
 use crate::journal::{self, Durability, JournalError, Writer};
-use crate::types::ids::{InstrumentId, SourceId};
 use crate::types::instrument::Instrument;
 use crate::types::time::{Nanos, UnixNanos};
 use crate::venue::capture::{CaptureError, CaptureReader};
@@ -216,17 +215,7 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
     let opening_instruments: Vec<Instrument> = directory.all().to_vec();
 
     // The opening is made before the stages are dealt out, since it asks execution for its open orders.
-    let mut opening = recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, start_at);
-    let mut gate_change = |reason: GateReason, closed: bool| {
-        let change = GateChange { reason: reason.code(), closed: u8::from(closed), reserved: [0; 6] };
-        opening.push(Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, start_at, &change));
-    };
-    if config.host.mode == Mode::Observe {
-        gate_change(GateReason::Mode, true);
-    }
-    // Recovered and reconciled: the last word of the opening. Until here risk refuses everything by itself.
-    gate_change(GateReason::NotReady, false);
-
+    let mut opening = recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, config.host.mode, start_at);
     let tsc = Tsc::new();
     let stamp_cost_ns = if config.topology.stamps { tsc.cost_ns() } else { 0.0 };
     let durability = if writer.is_some() { config.journal.durability } else { Durability::None };

@@ -54,6 +54,11 @@ fn fill(merge: &mut Merge, block: &mut FrameBlock) -> bool {
             Err(error) => {
                 // The other files, and this one behind a bad line, go on: nothing that can be read is lost.
                 block.faults.push(error.to_string());
+                if error.error.is_cut() {
+                    // What is missing may have been book changes: the source's books are not whole any more.
+                    let at = merge.readers()[error.reader].frame().ts_recv;
+                    block.push(at, error.reader as u16, &[], 0, FrameRefKind::Cut);
+                }
                 if block.faults.len() >= FAULTS_MAX {
                     block.faults.push("too many faults; reading stopped here".to_owned());
                     return false;

@@ -2,7 +2,8 @@
 
 use super::group::Stages;
 use crate::event::definition::Definition;
-use crate::event::input::{EpochStart, Input, InputKind};
+use crate::config::Mode;
+use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind};
 use crate::event::report::{ExecType, Report, VenueReason};
 use crate::journal::{Entry, JournalError, Reader};
 use crate::types::ids::{InstrumentId, Sequence, SourceId};
@@ -63,8 +64,16 @@ pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError
 }
 
 /// The inputs that begin an epoch: the epoch itself, all definitions, and, for every order that was open and that the
-/// venue (a simulated one, gone with the process) no longer has, the report that it is over.
-pub fn opening(stages: &Stages, restored: &Restored, instruments: &[Instrument], epoch: &EpochStart, at: UnixNanos) -> Vec<Input> {
+/// venue (a simulated one, gone with the process) no longer has, the report that it is over. The last word is that the host
+/// is ready: until then risk refuses everything by itself.
+pub fn opening(
+    stages: &Stages,
+    restored: &Restored,
+    instruments: &[Instrument],
+    epoch: &EpochStart,
+    mode: Mode,
+    at: UnixNanos,
+) -> Vec<Input> {
     let mut inputs = vec![Input::new(InputKind::Epoch, SourceId::HOST, InstrumentId::NONE, at, epoch)];
     inputs.extend(instruments.iter().map(|instrument| Definition::input(instrument, at)));
     if restored.epoch_last > 0 {
@@ -89,5 +98,13 @@ pub fn opening(stages: &Stages, restored: &Restored, instruments: &[Instrument],
             inputs.push(input);
         }
     }
+    let mut gate = |reason: GateReason, closed: bool| {
+        let change = GateChange { reason: reason.code(), closed: u8::from(closed), reserved: [0; 6] };
+        inputs.push(Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, at, &change));
+    };
+    if mode == Mode::Observe {
+        gate(GateReason::Mode, true);
+    }
+    gate(GateReason::NotReady, false);
     inputs
 }

@@ -9,7 +9,7 @@
 
 use super::clock::{Pacer, Tsc};
 use super::decoders::AnyDecoder;
-use super::frames::FrameRefKind;
+use super::frames::{FrameRef, FrameRefKind};
 use super::inflow::{Inflow, Next, source_of};
 use super::outlet::OutletCounters;
 use super::problems::Problems;
@@ -201,6 +201,12 @@ impl Simulation {
         &self.directory
     }
 
+    /// Sets other limits, and goes on where an old one ended the run.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.around.limits = limits;
+        self.stopping_at = None;
+    }
+
     /// Runs to the end: of the data, of the limits, or when asked to stop.
     pub fn run(&mut self) -> SimulationCounts {
         while self.step() {}
@@ -387,13 +393,8 @@ impl Simulation {
                 self.directory.catalogue(block.definitions.iter().copied());
                 return;
             }
-            FrameRefKind::Gap(from, to) => {
-                let gap = Gap { from, to, reason: GapReason::SequenceJump.code(), reserved: [0; 7] };
-                let input = Input::new(InputKind::Gap, source_of(frame.reader), InstrumentId::NONE, frame.ts_recv, &gap);
-                self.publish(&input);
-                self.side.on_market(&input);
-                return;
-            }
+            FrameRefKind::Gap(from, to) => return self.on_gap(frame, from, to, GapReason::SequenceJump),
+            FrameRefKind::Cut => return self.on_gap(frame, 0, 0, GapReason::Truncated),
             FrameRefKind::Message | FrameRefKind::RestSnapshot(_) => {}
         }
         let bytes = &block.bytes[frame.offset as usize..][..frame.len as usize];
@@ -421,6 +422,15 @@ impl Simulation {
             self.ledger.enter(input, sequence);
             self.side.on_market(&self.batch.as_slice()[i]);
         }
+    }
+
+    /// The transport tells that messages are missing.
+    #[cold]
+    fn on_gap(&mut self, frame: FrameRef, from: u64, to: u64, reason: GapReason) {
+        let gap = Gap { from, to, reason: reason.code(), reserved: [0; 7] };
+        let input = Input::new(InputKind::Gap, source_of(frame.reader), InstrumentId::NONE, frame.ts_recv, &gap);
+        self.publish(&input);
+        self.side.on_market(&input);
     }
 
     /// A message that could not be read: told, counted, and, where the book may have lost something by it, a gap.
