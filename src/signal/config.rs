@@ -334,6 +334,7 @@ mod tests {
         check_model("kind='linear'\nweights={ofi=1.0}\nlink='relu'", "expected `tanh` or `logistic`");
         check_model("kind='linear'\nweight=0.0\nweights={ofi=1.0}", "`weight` must be above 0");
         check_model("kind='threshold'\nfeature='ofi'\nlong_above=1.0\nlong_exit=2.0", "must be in this order");
+        check_model("kind='threshold'", "`feature` must be given");
         check("[[models]]\nname='m'\nversion='v2'\nkind='linear'", "the version `v2` is not allowed");
         check("[[models]]\nname='m m'\nversion='v261121'\nkind='linear'", "the name `m m` is not allowed");
         let twice = "[[models]]\nname='m'\nversion='v261121'\nkind='linear'\nweights={ofi=1.0}\n".repeat(2);

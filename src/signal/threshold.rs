@@ -51,6 +51,9 @@ impl Model for Threshold {
     type Params = Params;
 
     fn new(params: &Params, features: &FeatureIndex<'_>, instruments_max: usize) -> Result<Self, Fault> {
+        if params.feature.is_empty() {
+            return Err(Fault::Bad("`feature` must be given".to_owned()));
+        }
         let index = features.find(&params.feature)?;
         let levels = [params.short_below, params.short_exit, params.long_exit, params.long_above];
         let ordered = levels.is_sorted() && levels.iter().all(|l| l.is_finite()) && levels[0] < levels[3];
