@@ -91,7 +91,7 @@ impl VolumeWeighted {
             Price::Close => 1.0,
         };
         (self.seen == self.ring.len() && self.volume > 0 && !self.overflowed)
-            .then(|| self.turnover as f64 / self.volume as f64 / (divisor * unit))
+            .then(|| self.turnover as f64 / (self.volume as f64 * (divisor * unit)))
     }
 
     /// Multiplies prices and quantities; `false` if one does not fit.

@@ -114,7 +114,7 @@ pub enum ConfigError {
         nearest: Option<String>,
     },
     /// No such parameter.
-    #[error("feature.features[{index}] `{name}` ({kind}): unknown parameter `{key}`{}; known: {}", hint(.nearest.as_deref()), .known.join(", "))]
+    #[error("feature.features[{index}] `{name}` ({kind}): unknown parameter `{key}`{hint}")]
     UnknownParam {
         /// Position.
         index: usize,
@@ -124,10 +124,8 @@ pub enum ConfigError {
         kind: String,
         /// The key.
         key: String,
-        /// The known one that looks most like it.
-        nearest: Option<String>,
-        /// All known ones.
-        known: Vec<String>,
+        /// The known one that looks most like it, and all known ones, as they stand in the message.
+        hint: String,
     },
     /// A value that is not allowed.
     #[error("feature.features[{index}] `{name}` ({kind}): {fault}")]
@@ -188,7 +186,8 @@ impl Config {
                 }
                 Some(Err(ParamFault::Unknown { key, known })) => {
                     let nearest = nearest(&key, known.iter().map(String::as_str));
-                    return Err(ConfigError::UnknownParam { index, name, kind, key, nearest, known });
+                    let hint = format!("{}; known: {}", hint(nearest.as_deref()), known.join(", "));
+                    return Err(ConfigError::UnknownParam { index, name, kind, key, hint });
                 }
                 Some(Err(ParamFault::Bad(fault))) => return Err(ConfigError::BadParam { index, name, kind, fault }),
                 Some(Ok(built)) => cold.push(built),

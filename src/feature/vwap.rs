@@ -59,7 +59,7 @@ impl Feature for Vwap {
         }
         self.value = match self.window.sums() {
             Some([turnover, volume]) if volume > 0 && (self.day || self.window.is_full(tick.now)) => {
-                Some(turnover as f64 / volume as f64 / tick.px_unit())
+                Some(turnover as f64 / (volume as f64 * tick.px_unit()))
             }
             _ => None,
         };

@@ -83,7 +83,9 @@ mod tests {
     #[test]
     fn the_reference_vector() {
         let mut bands = Bands::new(5, 2.0);
-        [10, 11, 12, 11, 13].iter().for_each(|&close| bands.push(close));
+        for close in [10, 11, 12, 11, 13] {
+            bands.push(close);
+        }
         let v = bands.values(1.0).unwrap();
         let close = |ours: f64, theirs: f64, within: f64| assert!((ours - theirs).abs() <= within, "{ours} {theirs}");
         close(v.middle, 11.4, 1e-12);
@@ -96,7 +98,9 @@ mod tests {
     #[test]
     fn without_width_there_is_no_percent_b() {
         let mut bands = Bands::new(3, 2.0);
-        [7; 3].iter().for_each(|&close| bands.push(close));
+        for close in [7; 3] {
+            bands.push(close);
+        }
         let v = bands.values(1.0).unwrap();
         assert_eq!((v.sigma, v.percent_b(7.0)), (0.0, None));
     }

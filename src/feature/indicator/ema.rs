@@ -71,7 +71,7 @@ mod tests {
         #[test]
         fn agrees_with_the_batch(values in proptest::collection::vec(-1e3f64..1e3, 1..60), period in 1u32..10) {
             let mut ema = Ema::new(period);
-            values.iter().for_each(|&x| ema.push(x));
+            for &x in &values { ema.push(x); }
             let n = period as usize;
             let expected = (values.len() >= n).then(|| {
                 let a = 2.0 / (f64::from(period) + 1.0);

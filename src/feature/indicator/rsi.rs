@@ -64,7 +64,9 @@ mod tests {
     fn the_ends_of_the_range() {
         let last = |closes: &[f64]| {
             let mut rsi = Rsi::new(3);
-            closes.iter().for_each(|&c| rsi.push(c));
+            for &close in closes {
+                rsi.push(close);
+            }
             rsi.value()
         };
         assert_eq!(last(&[1.0, 2.0, 3.0]), None);

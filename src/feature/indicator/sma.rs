@@ -88,7 +88,7 @@ mod tests {
             }
             let small: Vec<i64> = values.iter().map(|v| v % 1_000_000).collect();
             let mut sma = Sma::new(period);
-            small.iter().for_each(|&v| { sma.push(v); });
+            for &v in &small { sma.push(v); }
             let before = sma.mean(100.0);
             prop_assert!(sma.rescale(by));
             prop_assert_eq!(sma.mean(100.0 * 10f64.powi(i32::from(by))), before);
