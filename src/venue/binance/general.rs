@@ -228,7 +228,7 @@ fn event<'g>(
         event.body = Body::Ignored(ignored);
         return Ok(event);
     }
-    if kind == "depthUpdate" && stream.is_some_and(is_rpi) {
+    if kind == "depthUpdate" && stream.is_some_and(|stream| is_rpi(stream.as_bytes())) {
         event.body = Body::Ignored(Ignored::RpiDepth);
         return Ok(event);
     }
@@ -248,7 +248,11 @@ fn event<'g>(
             let last_id = read.unsigned(&fields.last_id, "an update id u")?;
             let bids = read.levels(&fields.bids, levels, "bids")?;
             read.levels(&fields.asks, levels, "asks")?;
-            let style = if stream.is_some_and(is_partial) { DepthKind::Top } else { DepthKind::Diff };
+            let style = if stream.is_some_and(|stream| is_partial(stream.as_bytes())) {
+                DepthKind::Top
+            } else {
+                DepthKind::Diff
+            };
             let (bids, asks) = levels.split_at(bids);
             Body::Depth { style, first_id, last_id, prev_id, bids, asks }
         }
