@@ -131,6 +131,10 @@ macro_rules! typed {
     };
 }
 
+fn frame(bytes: &[u8]) -> Frame<'_> {
+    Frame { ts_recv: 1, source: SourceId::FEED_FIRST, bytes }
+}
+
 type Contestant<'a> = (&'static str, Box<dyn FnMut(Kind, &[u8]) + 'a>);
 
 fn contestants<'a>(venue: VenueKind) -> Vec<Contestant<'a>> {
@@ -139,7 +143,6 @@ fn contestants<'a>(venue: VenueKind) -> Vec<Contestant<'a>> {
     slow.set_fast_path(false);
     let (mut directory, mut slow_directory) = (Directory::new(4), Directory::new(4));
     let (mut out, mut slow_out) = (InputBatch::with_capacity(256), InputBatch::with_capacity(256));
-    let frame = |bytes| Frame { ts_recv: 1, source: SourceId::FEED_FIRST, bytes };
     // As many zeros as a frame may be long, so that the floor is one copy.
     let mut copy = vec![0u8; 1 << 20];
     let mut scratch = Vec::with_capacity(1 << 20);
@@ -255,7 +258,7 @@ fn generated(kind: Kind, venue: VenueKind) -> Vec<(Kind, Vec<u8>)> {
     let futures = venue != VenueKind::BinanceSpot;
     let zeros = if futures { "" } else { "000000" };
     let tail = if futures { "" } else { "00000" };
-    (0..2048)
+    (0..2048u64)
         .map(|i| {
             let px = 61_000 + random(1500);
             let time = 1_723_161_256_313 + i * 7;

@@ -7,6 +7,8 @@
 use libfuzzer_sys::fuzz_target;
 use tickpath::types::instrument::VenueKind;
 
+// The counts are for the integration tests.
+#[allow(dead_code)]
 #[path = "../../tests/it/venue_binance_oracle.rs"]
 mod oracle;
 
