@@ -208,7 +208,9 @@ fn run(name: &str, venue: VenueKind, frames: &[(Kind, Vec<u8>)]) {
     let mut times = vec![Vec::with_capacity(ROUNDS); count];
     // One pass for warming up, instruments and buffers.
     for (_, read) in &mut contestants {
-        frames.iter().for_each(|(kind, frame)| read(*kind, frame));
+        for (kind, frame) in frames {
+            read(*kind, frame);
+        }
     }
     let mut next = 0;
     for round in 0..ROUNDS {

@@ -18,6 +18,7 @@ pub type Pair = (Number, Number);
 
 /// One message.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_field_names, reason = "ts_event is the field's word")]
 pub struct Event<'a> {
     /// `s`, or `symbol`.
     pub symbol: Option<&'a str>,

@@ -27,12 +27,12 @@ pub struct General {
 
 impl General {
     pub fn new() -> Self {
-        const BYTES: usize = 64 * 1024;
+        const BYTES: usize = 16 * 1024;
         Self {
             bytes: Vec::with_capacity(BYTES),
             buffers: Buffers::with_max_depth(BYTES, DEPTH_MAX),
             tape: Tape(Vec::with_capacity(BYTES / 8)),
-            levels: Vec::with_capacity(2048),
+            levels: Vec::with_capacity(512),
         }
     }
 
