@@ -1,6 +1,6 @@
 //! Hot: a place in a frame, moved forward by what is expected there.
 
-use crate::venue::decimal_fast::{Miss, Scale, quoted, unsigned};
+use crate::venue::decimal_fast::{Miss, Scale, load8, quoted, unsigned};
 
 /// The fast path's reading position.
 #[derive(Clone, Copy)]
@@ -93,33 +93,59 @@ impl<'a> Cursor<'a> {
         if value < 0 { Err(Miss::Surprise) } else { Ok(value) }
     }
 
-    /// A string without escapes, up to its closing quotation mark, which is left.
+    /// A string of ASCII without escapes, up to its closing quotation mark, which is left; what is not ASCII is left to
+    /// the general parser.
     #[inline(always)]
-    pub fn text(&mut self) -> Result<&'a str, Miss> {
+    pub fn text(&mut self) -> Result<&'a [u8], Miss> {
         let start = self.at;
-        let mut seen = 0;
         loop {
-            let byte = self.peek();
-            // The end of the frame reads as 0, so it ends the loop too.
-            if byte == b'"' {
+            // The end of the frame reads as zeros, which end a string too.
+            let stops = ends_of_text(load8(self.bytes, self.at));
+            if stops != 0 {
+                self.at += (stops.trailing_zeros() >> 3) as usize;
                 break;
             }
-            if byte < b' ' || byte == b'\\' {
-                return Err(Miss::Surprise);
-            }
-            seen |= byte;
-            self.at += 1;
+            self.at += 8;
         }
-        let text = &self.bytes[start..self.at];
-        if seen >= 0x80 {
+        if self.peek() != b'"' {
             return Err(Miss::Surprise);
         }
-        core::str::from_utf8(text).map_err(|_| Miss::Surprise)
+        self.bytes.get(start..self.at).ok_or(Miss::Surprise)
     }
 
-    /// The name of a symbol or stream; anything that is not ASCII is left to the general parser.
+    /// The same where the text does not matter.
     #[inline(always)]
     pub fn skip_text(&mut self) -> Result<(), Miss> {
         self.text().map(|_| ())
+    }
+}
+
+/// The high bit of the first byte that is a quotation mark, a backslash, a control character or not ASCII; bits above
+/// the lowest one mean nothing.
+#[inline(always)]
+const fn ends_of_text(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    const fn zero_bytes(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word
+    }
+    let quotes = zero_bytes(word ^ ONES.wrapping_mul(b'"' as u64));
+    let slashes = zero_bytes(word ^ ONES.wrapping_mul(b'\\' as u64));
+    let controls = word.wrapping_sub(ONES * 0x20) & !word;
+    (quotes | slashes | controls | word) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn text_ends_where_it_should(bytes in proptest::collection::vec(prop_oneof![Just(b'"'), any::<u8>(), b'A'..b'z'], 0..30)) {
+            let end = bytes.iter().position(|&b| b == b'"' || b == b'\\' || !(0x20..0x80).contains(&b));
+            let expected = end.filter(|&end| bytes[end] == b'"').map(|end| &bytes[..end]);
+            prop_assert_eq!(Cursor::new(&bytes).text().ok(), expected);
+        }
     }
 }

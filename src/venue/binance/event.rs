@@ -18,6 +18,7 @@ pub type Pair = (Number, Number);
 
 /// One message.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_field_names, reason = "ts_event is the field's word")]
 pub struct Event<'a> {
     /// `s`, or `symbol`.
     pub symbol: Option<&'a str>,
@@ -107,19 +108,19 @@ pub fn is_coinm(symbol: &str) -> bool {
 
 /// Whether a stream gives the top levels only: `…@depth5`, `…@depth20@100ms`.
 #[inline]
-pub fn is_partial(stream: &str) -> bool {
-    after_at(stream).strip_prefix("depth").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+pub fn is_partial(stream: &[u8]) -> bool {
+    after_at(stream).strip_prefix(b"depth").and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit)
 }
 
 /// Whether a stream includes retail orders that are not in the book.
 #[inline]
-pub fn is_rpi(stream: &str) -> bool {
-    after_at(stream).starts_with("rpiDepth")
+pub fn is_rpi(stream: &[u8]) -> bool {
+    after_at(stream).starts_with(b"rpiDepth")
 }
 
 #[inline]
-fn after_at(stream: &str) -> &str {
-    memchr::memchr(b'@', stream.as_bytes()).map_or("", |at| &stream[at + 1..])
+fn after_at(stream: &[u8]) -> &[u8] {
+    memchr::memchr(b'@', stream).map_or(&[], |at| &stream[at + 1..])
 }
 
 /// Length in nanoseconds of a kline interval, 0 for a month. Intervals are case-sensitive.
@@ -257,9 +258,9 @@ mod tests {
 
     #[test]
     fn streams_and_symbols() {
-        assert!(is_partial("btcusdt@depth5") && is_partial("btcusdt@depth20@100ms"));
-        assert!(!is_partial("btcusdt@depth") && !is_partial("btcusdt@depth@100ms") && !is_partial("depth5"));
-        assert!(is_rpi("btcusdt@rpiDepth@500ms") && !is_rpi("btcusdt@depth"));
+        assert!(is_partial(b"btcusdt@depth5") && is_partial(b"btcusdt@depth20@100ms"));
+        assert!(!is_partial(b"btcusdt@depth") && !is_partial(b"btcusdt@depth@100ms") && !is_partial(b"depth5"));
+        assert!(is_rpi(b"btcusdt@rpiDepth@500ms") && !is_rpi(b"btcusdt@depth"));
         assert!(is_coinm("BTCUSD_PERP") && is_coinm("ETHUSD_240927"));
         assert!(!is_coinm("BTCUSDT") && !is_coinm("BTCUSDT_240927") && !is_coinm("BTCUSD"));
     }

@@ -62,7 +62,7 @@ pub fn read(
 
 struct Pass<'p, 'f> {
     cursor: Cursor<'f>,
-    stream: Option<&'f str>,
+    stream: Option<&'f [u8]>,
     venue: VenueKind,
     futures: bool,
     last: InstrumentId,
@@ -110,7 +110,7 @@ impl<'p> Pass<'p, '_> {
     #[inline(always)]
     fn symbol(&mut self) -> Result<&'p Instrument, Miss> {
         let symbol = self.cursor.text()?;
-        self.find(symbol.as_bytes())
+        self.find(symbol)
     }
 
     #[inline(always)]
@@ -231,7 +231,7 @@ impl<'p> Pass<'p, '_> {
         if self.futures {
             self.cursor.expect(b"\",\"X\":\"")?;
             if !self.cursor.take(b"MARKET") {
-                printable = self.cursor.text()? == "MARKET";
+                printable = self.cursor.text()? == b"MARKET";
             }
             self.cursor.expect(b"\",\"m\":")?;
         } else {
@@ -431,7 +431,7 @@ impl<'p> Pass<'p, '_> {
         self.cursor.expect(b",\"s\":\"")?;
         self.cursor.skip_text()?;
         self.cursor.expect(b"\",\"i\":\"")?;
-        let interval = interval_nanos(self.cursor.text()?.as_bytes()).ok_or(Miss::Surprise)?;
+        let interval = interval_nanos(self.cursor.text()?).ok_or(Miss::Surprise)?;
         self.cursor.expect(b"\",\"f\":")?;
         self.cursor.skip_integer()?;
         self.cursor.expect(b",\"L\":")?;

@@ -27,12 +27,12 @@ pub struct General {
 
 impl General {
     pub fn new() -> Self {
-        const BYTES: usize = 64 * 1024;
+        const BYTES: usize = 16 * 1024;
         Self {
             bytes: Vec::with_capacity(BYTES),
             buffers: Buffers::with_max_depth(BYTES, DEPTH_MAX),
             tape: Tape(Vec::with_capacity(BYTES / 8)),
-            levels: Vec::with_capacity(2048),
+            levels: Vec::with_capacity(512),
         }
     }
 
@@ -228,7 +228,7 @@ fn event<'g>(
         event.body = Body::Ignored(ignored);
         return Ok(event);
     }
-    if kind == "depthUpdate" && stream.is_some_and(is_rpi) {
+    if kind == "depthUpdate" && stream.is_some_and(|stream| is_rpi(stream.as_bytes())) {
         event.body = Body::Ignored(Ignored::RpiDepth);
         return Ok(event);
     }
@@ -248,7 +248,11 @@ fn event<'g>(
             let last_id = read.unsigned(&fields.last_id, "an update id u")?;
             let bids = read.levels(&fields.bids, levels, "bids")?;
             read.levels(&fields.asks, levels, "asks")?;
-            let style = if stream.is_some_and(is_partial) { DepthKind::Top } else { DepthKind::Diff };
+            let style = if stream.is_some_and(|stream| is_partial(stream.as_bytes())) {
+                DepthKind::Top
+            } else {
+                DepthKind::Diff
+            };
             let (bids, asks) = levels.split_at(bids);
             Body::Depth { style, first_id, last_id, prev_id, bids, asks }
         }

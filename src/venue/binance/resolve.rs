@@ -39,10 +39,10 @@ pub fn qty_scale(instrument: &Instrument) -> Scale {
 
 /// Puts the upper-case symbol in front of `@` of a stream name into `buffer`.
 #[inline]
-pub fn stream_symbol<'b>(stream: &str, buffer: &'b mut [u8; SYMBOL_BYTES]) -> Option<&'b [u8]> {
-    let len = memchr::memchr(b'@', stream.as_bytes())?;
+pub fn stream_symbol<'b>(stream: &[u8], buffer: &'b mut [u8; SYMBOL_BYTES]) -> Option<&'b [u8]> {
+    let len = memchr::memchr(b'@', stream)?;
     let symbol = buffer.get_mut(..len)?;
-    symbol.copy_from_slice(&stream.as_bytes()[..len]);
+    symbol.copy_from_slice(&stream[..len]);
     symbol.make_ascii_uppercase();
     Some(symbol)
 }
@@ -64,7 +64,7 @@ pub fn resolve(
     let mut buffer = [0; SYMBOL_BYTES];
     let symbol = match (event.symbol, event.stream) {
         (Some(symbol), _) => Some(symbol.as_bytes()),
-        (None, Some(stream)) => stream_symbol(stream, &mut buffer),
+        (None, Some(stream)) => stream_symbol(stream.as_bytes(), &mut buffer),
         (None, None) => match rest_symbol {
             Some(symbol) => Some(symbol.as_bytes()),
             None => directory.get(state.last).map(|instrument| {
