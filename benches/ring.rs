@@ -8,8 +8,9 @@
 //!
 //! An absolute time proves nothing on a shared machine, so contestants take turns in short blocks (A B C … C B A, the
 //! start rotated each round), and what counts is the median over the rounds of the ratio to the bare floor (two cache
-//! lines of ping-pong) and to our ring. Within a block, short stretches are timed and the median is taken, which leaves
-//! preemption out. A round whose two floor blocks differ by more than 20 % is dropped, for all alike.
+//! lines of ping-pong) and to our ring. Within a block, short stretches are timed and the lower quartile is taken, and of
+//! a contestant's two blocks in a round the better one: that leaves preemption out, for all alike. A round whose floor is
+//! more than 20 % away from the median floor of the run is dropped.
 //!
 //! `cargo bench --bench ring -- [--quick]`
 
@@ -313,10 +314,10 @@ impl Worker {
     }
 }
 
-/// Median stretch of a block, in nanoseconds per unit.
-fn median_stretch(mut stretches: Vec<Duration>, units: u64) -> f64 {
+/// The lower quartile of a block's stretches, in nanoseconds per unit.
+fn low_stretch(mut stretches: Vec<Duration>, units: u64) -> f64 {
     stretches.sort_unstable();
-    stretches[stretches.len() / 2].as_nanos() as f64 / units as f64
+    stretches[stretches.len() / 4].as_nanos() as f64 / units as f64
 }
 
 #[inline(always)]
@@ -350,7 +351,7 @@ fn round_trips(
     }
     assert!(ping(u64::MAX - 1));
     done.recv().expect("the worker ends");
-    median_stretch(stretches, 2 * STRETCH[0])
+    low_stretch(stretches, 2 * STRETCH[0])
 }
 
 fn hop<T: Tx, R: Rx>(worker: &Worker, block: Duration, link: fn() -> (T, R)) -> f64 {
@@ -418,7 +419,7 @@ fn bulk<T: Tx, R: Rx>(worker: &Worker, block: Duration, link: fn() -> (T, R), ma
             } else if n == 0 {
                 let end = stopped.load(Ordering::Acquire);
                 if end != 0 && end == expected {
-                    return median_stretch(stretches, STRETCH[1]);
+                    return low_stretch(stretches, STRETCH[1]);
                 }
                 spin_loop();
             }
@@ -494,15 +495,12 @@ fn compare(title: &str, unit: &str, worker: &Worker, contestants: &[(&str, Measu
         for &i in order.iter().rev() {
             blocks[i][1] = contestants[i].1(worker, block);
         }
-        let [first, last] = blocks[0];
-        if (first / last).max(last / first) <= 1.2 {
-            kept.push(blocks.iter().map(|[a, b]| f64::midpoint(*a, *b)).collect());
-        }
+        kept.push(blocks.iter().map(|[there, back]| there.min(*back)).collect());
     }
+    let mut floors: Vec<f64> = kept.iter().map(|round| round[0]).collect();
+    let floor = quantile(&mut floors, 0.5);
+    kept.retain(|round| (round[0] / floor).max(floor / round[0]) <= 1.2);
     println!("\n{title}: {} rounds, {} dropped (floor moved), blocks of {block:?}", kept.len(), rounds - kept.len());
-    if kept.is_empty() {
-        return;
-    }
     println!("{:<24} {unit:>9}   {:<28} ÷ ring", "", "÷ floor  median [p10, p90]");
     for (i, (name, _)) in contestants.iter().enumerate() {
         let column = |base: Option<usize>| {
