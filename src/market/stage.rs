@@ -9,8 +9,8 @@ use super::l2::L2Book;
 use super::l3::OrderStore;
 use super::stats::MarketStats;
 use crate::event::definition::Definition;
-use crate::event::input::{Input, InputKind, Status, TradingState};
-use crate::event::market::{MarketSection, anomaly, flags};
+use crate::event::input::{EpochStart, Input, InputKind, Status, TradingState};
+use crate::event::market::{InvalidReason, MarketSection, anomaly, flags};
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::VenueKind;
 use crate::types::price::Qty;
@@ -25,6 +25,8 @@ pub struct MarketStage {
     shared: Shared,
     instruments: Vec<Option<Box<InstrumentState>>>,
     anomalies: AnomalyCounts,
+    /// Why a book is not whole before its first data.
+    first_reason: InvalidReason,
 }
 
 impl MarketStage {
@@ -43,7 +45,7 @@ impl MarketStage {
         };
         let mut instruments = Vec::new();
         instruments.resize_with(instruments_max, || None);
-        Ok(Self { shared, instruments, anomalies: AnomalyCounts::default() })
+        Ok(Self { shared, instruments, anomalies: AnomalyCounts::default(), first_reason: InvalidReason::NoData })
     }
 
     /// Takes in an input and writes the whole section (but its stamp, and the candles that did not close).
@@ -54,7 +56,7 @@ impl MarketStage {
         out.feed_latency = NO_TIME;
         let kind = input.kind();
         match kind {
-            Some(InputKind::Epoch) => self.restart(),
+            Some(InputKind::Epoch) => self.restart(input),
             Some(InputKind::Definition) if !self.define(input) => out.anomalies |= anomaly::UNDEFINED,
             Some(InputKind::Status | InputKind::Gap) if !input.instrument.is_some() => self.on_venue(input, out),
             _ => {}
@@ -65,20 +67,26 @@ impl MarketStage {
             out.anomalies |= anomaly::UNDEFINED;
             if input.instrument.is_some() {
                 out.flags |= flags::STALE;
-                out.invalid_reason = crate::event::market::InvalidReason::NoData.code();
+                out.invalid_reason = InvalidReason::NoData.code();
             }
         }
         self.anomalies.add(out.anomalies);
     }
 
-    fn restart(&mut self) {
-        for state in self.instruments.iter_mut().flatten() {
-            state.restart(&mut self.shared);
+    /// A process start: everything is forgotten, the instruments too (their definitions follow), so that a stage that ran on
+    /// and one that was made anew are the same from here.
+    fn restart(&mut self, input: &Input) {
+        for place in &mut self.instruments {
+            if let Some(mut state) = place.take() {
+                state.release(&mut self.shared);
+            }
         }
         self.shared.sessions.clear();
         if let Some(orders) = &mut self.shared.orders {
             orders.clear_all();
         }
+        let first = input.payload::<EpochStart>().epoch <= 1;
+        self.first_reason = if first { InvalidReason::NoData } else { InvalidReason::Restart };
     }
 
     /// A definition, new or finer; `false` if it is none, coarser, or there is no room for its id.
@@ -99,7 +107,7 @@ impl MarketStage {
         if let Some(state) = place {
             return state.redefine(instrument, &mut self.shared);
         }
-        *place = Some(Box::new(InstrumentState::new(instrument, &self.shared.config)));
+        *place = Some(Box::new(InstrumentState::new(instrument, &self.shared.config, self.first_reason)));
         true
     }
 

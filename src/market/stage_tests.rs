@@ -201,9 +201,12 @@ fn gaps_and_epochs_make_books_invalid() {
     assert_eq!(out.anomalies, 0, "another source's gap");
     host.depth(DepthStyle::Snapshot, (20, 20), &[(9_900, 1)], &[(10_100, 1)]);
     assert!(host.depth(DepthStyle::DiffByFirst, (21, 21), &[], &[]).has(flags::VALID));
-    host.put(&Input::new(InputKind::Epoch, SourceId::HOST, InstrumentId::NONE, T, &Nothing {}));
+    let epoch = crate::event::input::EpochStart { epoch: 2, config_hash: [0; 16], build_hash: [0; 16] };
+    host.put(&Input::new(InputKind::Epoch, SourceId::HOST, InstrumentId::NONE, T, &epoch));
     let out = host.trade(1, 10_000, 1);
-    assert!(out.has(flags::BECAME_INVALID));
+    assert_eq!(out.anomalies, crate::event::market::anomaly::UNDEFINED, "definitions follow a process start");
+    host.put(&Definition::input(&crypto(0), T));
+    let out = host.trade(1, 10_000, 1);
     assert_eq!((host.why(), out.price_decimals, out.bid.qty), (InvalidReason::Restart, 2, Qty(0)));
     host.depth(DepthStyle::DiffByFirst, (22, 22), &[], &[]);
     assert_eq!(host.why(), InvalidReason::NoSnapshot);

@@ -98,7 +98,7 @@ impl DepthKind {
 /// Whether the venue has the futures' messages.
 #[inline]
 pub fn is_futures(venue: VenueKind) -> bool {
-    matches!(venue, VenueKind::BinanceUsdm | VenueKind::BinanceCoinm)
+    matches!(venue, VenueKind::BinanceUsdm | VenueKind::BinanceCoinm | VenueKind::Simulated)
 }
 
 /// Whether a futures symbol is one of COIN-M: `BTCUSD_PERP`, `BTCUSD_240927`. (USD-M has `BTCUSDT`, `BTCUSDT_240927`.)
