@@ -229,9 +229,21 @@ fn event(value: &Value, stream: Option<&str>, venue: VenueKind) -> Read<Option<S
         None => stream.map(|s| s.split_once('@').map_or(String::new(), |(s, _)| s.to_ascii_uppercase())),
     };
     let timed = name != "kline" && !mark;
-    if timed && !quote && null("T") || book && null("E") && !map.contains_key("T") {
+    if timed && !quote && null("T") || book && null("E") {
         return Err("a time");
     }
+    // Fields of other messages mean nothing here.
+    let mut map = map.clone();
+    let foreign: &[&str] = match name {
+        "trade" => &["f", "l"],
+        "aggTrade" => &["t"],
+        "" if quote => &["E", "T"],
+        _ => &[],
+    };
+    for key in foreign {
+        map.remove(*key);
+    }
+    let value = &Value::Object(map);
     let (ts_event, venue_id, what) = match name {
         "" if book => {
             let e: BookEvent = typed(value)?;

@@ -289,10 +289,11 @@ fn unnamed<'g>(
         let last_id = read.unsigned(&fields.last_update_id, "an update id")?;
         event.symbol = read.optional_text(&fields.long_symbol, "a symbol")?;
         event.futures = fields.event_time.is_some() || fields.time.is_some();
+        if fields.event_time.is_some() {
+            event.ts_event = read.time(&fields.event_time, "an event time")?;
+        }
         if fields.time.is_some() {
             event.ts_event = read.time(&fields.time, "a transaction time")?;
-        } else if fields.event_time.is_some() {
-            event.ts_event = read.time(&fields.event_time, "an event time")?;
         }
         let bids = read.levels(&fields.long_bids, levels, "bids")?;
         read.levels(&fields.long_asks, levels, "asks")?;

@@ -290,6 +290,7 @@ fn faults_are_told_apart() {
         (depth.replace("[[\"1\",\"2\"]]", "[[\"1\"]]"), Field),
         (depth.replace("[[\"1\",\"2\"]]", "[\"1\",\"2\"]"), Field),
         (depth.replace("[[\"1\",\"2\"]]", "null"), Field),
+        (r#"{"lastUpdateId":1,"E":1.5,"T":1,"bids":[],"asks":[]}"#.to_owned(), Field),
         (quote.replace("\"1.5\"", "1.5"), Field),
         (quote.replace("1.5", "1e5"), Field),
         (quote.replace("1.5", ""), Field),
