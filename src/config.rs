@@ -68,7 +68,9 @@ impl<'de> Deserialize<'de> for Mode {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::from_name(&text).ok_or_else(|| {
-            serde::de::Error::custom(format!("`{text}` is no mode; known: observe, paper (this version reaches no real venue)"))
+            serde::de::Error::custom(format!(
+                "`{text}` is no mode; known: observe, paper (this version reaches no real venue)"
+            ))
         })
     }
 }
@@ -89,7 +91,12 @@ pub struct HostConfig {
 
 impl Default for HostConfig {
     fn default() -> Self {
-        Self { name: "tickpath-1".to_owned(), mode: Mode::Observe, data_dir: "tickpath-data".into(), timer_interval_ms: 1000 }
+        Self {
+            name: "tickpath-1".to_owned(),
+            mode: Mode::Observe,
+            data_dir: "tickpath-data".into(),
+            timer_interval_ms: 1000,
+        }
     }
 }
 
@@ -150,14 +157,16 @@ pub struct Loaded {
 pub fn load(path: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Loaded, ConfigError> {
     let (text, origin) = match path {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            let text =
+                std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
             (text, path.display().to_string())
         }
         None => (EMBEDDED.to_owned(), "the embedded default".to_owned()),
     };
     // First as it stands, so that a fault is shown with its line.
     let config: Config = toml::from_str(&text).map_err(|e| invalid(&origin, &e))?;
-    let mut variables: Vec<(String, String)> = environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect();
+    let mut variables: Vec<(String, String)> =
+        environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect();
     if variables.is_empty() {
         return Ok(Loaded { config, origin, overrides: Vec::new() });
     }
@@ -167,7 +176,10 @@ pub fn load(path: Option<&Path>, environment: impl Iterator<Item = (String, Stri
     let mut overrides = Vec::new();
     for (name, value) in variables {
         set(&mut table, &name, &value)?;
-        config = table.clone().try_into().map_err(|e: toml::de::Error| invalid(&format!("environment variable {name}"), &e))?;
+        config = table
+            .clone()
+            .try_into()
+            .map_err(|e: toml::de::Error| invalid(&format!("environment variable {name}"), &e))?;
         overrides.push(name);
     }
     Ok(Loaded { config, origin, overrides })
@@ -211,7 +223,9 @@ fn nearest(message: &str) -> Option<String> {
         return None;
     }
     let unknown = quoted.next()?;
-    quoted.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b))).map(ToOwned::to_owned)
+    quoted
+        .max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)))
+        .map(ToOwned::to_owned)
 }
 
 #[cfg(test)]
@@ -237,13 +251,26 @@ mod tests {
         let path = dir.path().join("t.toml");
         std::fs::write(&path, EMBEDDED.replace("timer_interval_ms", "timer_intervall_ms")).unwrap();
         let text = load(Some(&path), environment(&[])).unwrap_err().to_string();
-        assert!(text.contains("timer_intervall_ms") && text.contains("Did you mean `timer_interval_ms`?") && text.contains("line"), "{text}");
+        assert!(
+            text.contains("timer_intervall_ms")
+                && text.contains("Did you mean `timer_interval_ms`?")
+                && text.contains("line"),
+            "{text}"
+        );
         assert!(text.contains("t.toml"), "{text}");
     }
 
     #[test]
     fn the_environment_goes_over_the_file() {
-        let loaded = load(None, environment(&[("TICKPATH__HOST__NAME", "desk-7"), ("TICKPATH__TOPOLOGY__RING_SLOTS", "256"), ("PATH", "x")])).unwrap();
+        let loaded = load(
+            None,
+            environment(&[
+                ("TICKPATH__HOST__NAME", "desk-7"),
+                ("TICKPATH__TOPOLOGY__RING_SLOTS", "256"),
+                ("PATH", "x"),
+            ]),
+        )
+        .unwrap();
         assert_eq!(loaded.config.host.name, "desk-7");
         assert_eq!(loaded.config.topology.ring_slots, 256);
         assert_eq!(loaded.overrides.len(), 2);

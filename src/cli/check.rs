@@ -16,7 +16,8 @@ pub fn main(cli: &Cli, _args: &CheckArgs) -> Result<Code, Failure> {
     let loaded = crate::config::load(cli.config.as_deref(), std::env::vars())?;
     host::stages(&loaded.config)?;
     let allowed = cores::allowed_cores();
-    let placement = loaded.config.topology.placement(allowed.len()).map_err(|e| Failure::new(Code::Configuration, e))?;
+    let placement =
+        loaded.config.topology.placement(allowed.len()).map_err(|e| Failure::new(Code::Configuration, e))?;
     cores::check_cores(&loaded.config.topology.cores, &allowed).map_err(|e| Failure::new(Code::Configuration, e))?;
     let text = toml::to_string(&loaded.config).map_err(|e| Failure::new(Code::Error, e))?;
     if cli.json {

@@ -55,7 +55,10 @@ pub fn main(cli: &Cli, _args: &DoctorArgs) -> Result<Code, Failure> {
         memory_lock(),
         huge_pages(),
         scaling(),
-        disk(&loaded.config.host.data_dir, loaded.config.journal.segment_bytes_market + loaded.config.journal.segment_bytes_audit),
+        disk(
+            &loaded.config.host.data_dir,
+            loaded.config.journal.segment_bytes_market + loaded.config.journal.segment_bytes_audit,
+        ),
     ];
     let bad = findings.iter().any(|f| f.level == Level::Bad);
     if cli.json {
@@ -98,9 +101,12 @@ fn cores_point() -> Finding {
 
 fn isolation() -> Finding {
     match read("/sys/devices/system/cpu/isolated") {
-        Some(isolated) if !isolated.is_empty() => {
-            finding("isolation", Level::Ok, format!("isolated cores: {isolated}"), "give them to the hot threads: [topology] cores")
-        }
+        Some(isolated) if !isolated.is_empty() => finding(
+            "isolation",
+            Level::Ok,
+            format!("isolated cores: {isolated}"),
+            "give them to the hot threads: [topology] cores",
+        ),
         _ => finding(
             "isolation",
             Level::Warn,
@@ -111,20 +117,31 @@ fn isolation() -> Finding {
 }
 
 fn clock_source() -> Finding {
-    let current = read("/sys/devices/system/clocksource/clocksource0/current_clocksource").unwrap_or_else(|| "unknown".to_owned());
-    let invariant = read("/proc/cpuinfo").is_some_and(|text| text.contains("constant_tsc") && text.contains("nonstop_tsc"));
+    let current = read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+        .unwrap_or_else(|| "unknown".to_owned());
+    let invariant =
+        read("/proc/cpuinfo").is_some_and(|text| text.contains("constant_tsc") && text.contains("nonstop_tsc"));
     let found = format!("kernel clock source {current}; invariant TSC: {}", if invariant { "yes" } else { "no" });
     if invariant {
         finding("clock", Level::Ok, found, "")
     } else {
-        finding("clock", Level::Warn, found, "without an invariant TSC stamps fall back to the system's clock, which costs more and may step")
+        finding(
+            "clock",
+            Level::Warn,
+            found,
+            "without an invariant TSC stamps fall back to the system's clock, which costs more and may step",
+        )
     }
 }
 
 fn stamps() -> Finding {
     let cost = Tsc::new().cost_ns();
     let level = if cost < 60.0 { Level::Ok } else { Level::Warn };
-    let advice = if level == Level::Ok { "" } else { "the TSC is not read directly (a hypervisor traps it?): set [topology] stamps = false where nanoseconds matter" };
+    let advice = if level == Level::Ok {
+        ""
+    } else {
+        "the TSC is not read directly (a hypervisor traps it?): set [topology] stamps = false where nanoseconds matter"
+    };
     finding("stamps", level, format!("one stamp costs {cost:.1} ns; a message with an order takes 8"), advice)
 }
 
@@ -144,7 +161,12 @@ fn memory_lock() -> Finding {
 fn huge_pages() -> Finding {
     let text = read("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_else(|| "unknown".to_owned());
     if text.contains("[never]") || text == "unknown" {
-        finding("huge pages", Level::Warn, text, "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled, so that the ring's pages need fewer TLB entries")
+        finding(
+            "huge pages",
+            Level::Warn,
+            text,
+            "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled, so that the ring's pages need fewer TLB entries",
+        )
     } else {
         finding("huge pages", Level::Ok, text, "")
     }
@@ -152,9 +174,12 @@ fn huge_pages() -> Finding {
 
 fn scaling() -> Finding {
     match read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") {
-        Some(governor) if governor != "performance" => {
-            finding("frequency", Level::Warn, format!("governor {governor}"), "use the governor `performance` on the hot cores")
-        }
+        Some(governor) if governor != "performance" => finding(
+            "frequency",
+            Level::Warn,
+            format!("governor {governor}"),
+            "use the governor `performance` on the hot cores",
+        ),
         Some(governor) => finding("frequency", Level::Ok, format!("governor {governor}"), ""),
         None => finding("frequency", Level::Ok, "not under this system's control (a virtual machine?)", ""),
     }
@@ -171,17 +196,34 @@ fn disk(dir: &Path, need: u64) -> Finding {
     }
     let free = match rustix::fs::statvfs(&at) {
         Ok(stat) => stat.f_bavail * stat.f_frsize,
-        Err(error) => return finding("disk", Level::Bad, format!("{}: {error}", dir.display()), "choose another [host] data_dir"),
+        Err(error) => {
+            return finding("disk", Level::Bad, format!("{}: {error}", dir.display()), "choose another [host] data_dir");
+        }
     };
     let probe = at.join(".tickpath-doctor");
     let start = Instant::now();
     let synced = fs::write(&probe, b"x").and_then(|()| fs::File::open(&probe)).and_then(|f| f.sync_all());
     let took = start.elapsed();
     drop(fs::remove_file(&probe));
-    let found = format!("{}: {:.1} GB free; write and sync of one block {:.2} ms", dir.display(), free as f64 / 1e9, took.as_secs_f64() * 1e3);
+    let found = format!(
+        "{}: {:.1} GB free; write and sync of one block {:.2} ms",
+        dir.display(),
+        free as f64 / 1e9,
+        took.as_secs_f64() * 1e3
+    );
     match synced {
-        Err(error) => finding("disk", Level::Bad, format!("{}: {error}", dir.display()), "make the folder writable, or choose another [host] data_dir"),
-        Ok(()) if free < need * 4 => finding("disk", Level::Bad, found, format!("the journal reserves {} MB ahead: free some space", need / 1_000_000)),
+        Err(error) => finding(
+            "disk",
+            Level::Bad,
+            format!("{}: {error}", dir.display()),
+            "make the folder writable, or choose another [host] data_dir",
+        ),
+        Ok(()) if free < need * 4 => finding(
+            "disk",
+            Level::Bad,
+            found,
+            format!("the journal reserves {} MB ahead: free some space", need / 1_000_000),
+        ),
         Ok(()) if free < 20_000_000_000 => finding(
             "disk",
             Level::Warn,

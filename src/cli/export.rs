@@ -80,7 +80,10 @@ pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
     sink.finish().map_err(failed)?;
     if args.out.is_some() {
         if cli.json {
-            println!("{}", serde_json::json!({"rows": rows, "inputs": report.replayed, "out": shown, "divergences": report.divergences}));
+            println!(
+                "{}",
+                serde_json::json!({"rows": rows, "inputs": report.replayed, "out": shown, "divergences": report.divergences})
+            );
         } else {
             println!("{} rows of {} inputs in {shown}", grouped(rows), grouped(report.replayed));
         }
@@ -88,7 +91,10 @@ pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
     if report.divergences > 0 {
         return Err(Failure::new(
             Code::Error,
-            format!("{} of the replayed outputs differ from the recorded ones: the rows are of the replay; see `tickpath parity`", report.divergences),
+            format!(
+                "{} of the replayed outputs differ from the recorded ones: the rows are of the replay; see `tickpath parity`",
+                report.divergences
+            ),
         ));
     }
     Ok(Code::Ok)

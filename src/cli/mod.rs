@@ -78,8 +78,9 @@ pub fn finish(cli: &Cli, outcome: &Outcome, latency_dir: Option<&Path>) -> Resul
         println!("{}", summary::to_text(outcome).trim_end());
     }
     if let Some(dir) = latency_dir {
-        let written = latency::write_files(&outcome.view.latency, dir)
-            .map_err(|e| exit::Failure::new(exit::Code::Error, format!("cannot write the latency files to {}: {e}", dir.display())))?;
+        let written = latency::write_files(&outcome.view.latency, dir).map_err(|e| {
+            exit::Failure::new(exit::Code::Error, format!("cannot write the latency files to {}: {e}", dir.display()))
+        })?;
         if !cli.json && !written.is_empty() {
             println!("latency plot and {} histograms in {}", written.len() - 1, dir.display());
         }
@@ -106,5 +107,9 @@ pub fn must_be_journal(dir: &Path) -> Result<(), exit::Failure> {
 /// A spinner for work of unknown length; hidden where nobody looks.
 pub fn spinner(quiet: bool) -> indicatif::ProgressBar {
     use std::io::IsTerminal;
-    if quiet || !std::io::stderr().is_terminal() { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new_spinner() }
+    if quiet || !std::io::stderr().is_terminal() {
+        indicatif::ProgressBar::hidden()
+    } else {
+        indicatif::ProgressBar::new_spinner()
+    }
 }

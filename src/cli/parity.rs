@@ -45,7 +45,10 @@ pub fn main(cli: &Cli, args: &ParityArgs) -> Result<Code, Failure> {
             report.output_hash
         );
         if report.restored_only > 0 {
-            println!("{} inputs lie where market data was dropped by retention: positions and orders were carried over them", grouped(report.restored_only));
+            println!(
+                "{} inputs lie where market data was dropped by retention: positions and orders were carried over them",
+                grouped(report.restored_only)
+            );
         }
         match &report.first_divergence {
             None => println!("no divergence: every output is what was recorded, bit for bit"),

@@ -106,7 +106,9 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
             println!("{}", reader.describe());
         }
         if definitions.is_empty() {
-            println!("no definitions given: instruments are inferred from the messages (or taken from an exchangeInfo in the captures)");
+            println!(
+                "no definitions given: instruments are inferred from the messages (or taken from an exchangeInfo in the captures)"
+            );
         }
     }
     let options = RunOptions {
@@ -126,7 +128,8 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
 
 fn read_definitions(path: &Path) -> Result<Vec<Instrument>, Failure> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|e| Failure::new(Code::Usage, format!("cannot read the definitions {shown}: {e}")))?;
+    let bytes = std::fs::read(path)
+        .map_err(|e| Failure::new(Code::Usage, format!("cannot read the definitions {shown}: {e}")))?;
     let text = bytes.as_slice();
     // A bare exchangeInfo answer, or a capture line `<url> -> t: {…}` that has one.
     let (json, venue) = match memchr::memmem::find(text, b"{\"timezone\"") {
@@ -168,13 +171,18 @@ fn watch(running: &Running, quiet: bool) {
         ProgressBar::hidden()
     } else {
         ProgressBar::new(running.bytes_total).with_style(
-            ProgressStyle::with_template("{bar:40} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {elapsed} (eta {eta})")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            ProgressStyle::with_template(
+                "{bar:40} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {elapsed} (eta {eta})",
+            )
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
         )
     };
     while !running.is_finished() {
         bar.set_position(running.progress.bytes_read.load(Ordering::Relaxed));
-        bar.set_message(format!("{} messages", crate::report::number::grouped(running.progress.events.load(Ordering::Relaxed))));
+        bar.set_message(format!(
+            "{} messages",
+            crate::report::number::grouped(running.progress.events.load(Ordering::Relaxed))
+        ));
         std::thread::sleep(Duration::from_millis(5));
     }
     bar.finish_and_clear();

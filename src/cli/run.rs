@@ -104,7 +104,8 @@ fn install_stop(running: &Running) -> Result<Arc<AtomicBool>, Failure> {
     let over = Arc::new(AtomicBool::new(false));
     let asked = Arc::new(AtomicUsize::new(0));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_usize(signal, Arc::clone(&asked), 1).map_err(|e| Failure::new(Code::Error, format!("cannot watch for Ctrl-C: {e}")))?;
+        signal_hook::flag::register_usize(signal, Arc::clone(&asked), 1)
+            .map_err(|e| Failure::new(Code::Error, format!("cannot watch for Ctrl-C: {e}")))?;
     }
     let (gate, over_of_thread) = (Arc::clone(&running.gate), Arc::clone(&over));
     std::thread::Builder::new()
@@ -164,7 +165,8 @@ fn lines(running: &Running, shared: &Mutex<View>, quiet: bool) {
 
 /// The live view.
 fn show(running: &Running, shared: &Mutex<View>, loaded: &Loaded, dir: &std::path::Path) -> Result<(), Failure> {
-    let mut terminal = ratatui::try_init().map_err(|e| Failure::new(Code::Error, format!("no live view on this terminal: {e}; use --plain")))?;
+    let mut terminal = ratatui::try_init()
+        .map_err(|e| Failure::new(Code::Error, format!("no live view on this terminal: {e}; use --plain")))?;
     let started = Instant::now();
     let (mut last, mut last_at, mut per_second) = (0u64, started, 0.0);
     let result = loop {

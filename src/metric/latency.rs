@@ -21,7 +21,8 @@ pub struct LatencySet {
 impl LatencySet {
     /// Empty histograms. Their memory is taken now.
     pub fn new() -> Self {
-        let one = Histogram::new_with_bounds(1, 100_000_000_000, 3).unwrap_or_else(|_| Histogram::new(3).unwrap_or_else(|_| unreachable!("3 digits are allowed")));
+        let one = Histogram::new_with_bounds(1, 100_000_000_000, 3)
+            .unwrap_or_else(|_| Histogram::new(3).unwrap_or_else(|_| unreachable!("3 digits are allowed")));
         Self { histograms: core::array::from_fn(|_| one.clone()) }
     }
 

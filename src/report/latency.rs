@@ -47,7 +47,12 @@ pub fn hgrm(histogram: &Histogram<u64>) -> String {
     }
     let _ = writeln!(text, "#[Mean    = {:>12.3}, StdDeviation   = {:>12.3}]", histogram.mean(), histogram.stdev());
     let _ = writeln!(text, "#[Max     = {:>12}, Total count    = {:>12}]", histogram.max(), histogram.len());
-    let _ = writeln!(text, "#[Buckets = {:>12}, SubBuckets     = {:>12}]", histogram.buckets(), histogram.distinct_values());
+    let _ = writeln!(
+        text,
+        "#[Buckets = {:>12}, SubBuckets     = {:>12}]",
+        histogram.buckets(),
+        histogram.distinct_values()
+    );
     text
 }
 
@@ -86,7 +91,8 @@ fn draw(set: &LatencySet, text: &mut String) -> Result<(), DrawingAreaErrorKind<
     let root = SVGBackend::with_string(text, (960, 560)).into_drawing_area();
     root.fill(&WHITE)?;
     let spans: Vec<usize> = (0..SPANS.len()).filter(|&span| !set.get(span).is_empty()).collect();
-    let highest = spans.iter().map(|&span| set.get(span).value_at_quantile(0.99999)).max().unwrap_or(1).max(1000) as f64;
+    let highest =
+        spans.iter().map(|&span| set.get(span).value_at_quantile(0.99999)).max().unwrap_or(1).max(1000) as f64;
     let mut chart = ChartBuilder::on(&root)
         .caption("Latency by percentile", ("sans-serif", 22))
         .margin(12)

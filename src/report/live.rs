@@ -69,7 +69,10 @@ pub fn draw(frame: &mut Frame<'_>, header: &Header, view: &View) {
     frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" tickpath ")), top);
     draw_instruments(frame, view, market);
     draw_latency(frame, view, middle);
-    frame.render_widget(Paragraph::new("Ctrl-C ends the run: orders are cancelled, the journal is closed, a summary follows"), bottom);
+    frame.render_widget(
+        Paragraph::new("Ctrl-C ends the run: orders are cancelled, the journal is closed, a summary follows"),
+        bottom,
+    );
 }
 
 fn draw_instruments(frame: &mut Frame<'_>, view: &View, area: ratatui::layout::Rect) {
@@ -97,9 +100,23 @@ fn draw_instruments(frame: &mut Frame<'_>, view: &View, area: ratatui::layout::R
         ])
     });
     let widths = [22, 12, 12, 12, 12, 10, 12, 14, 14, 12].map(Constraint::Length);
-    let head = Row::new(["instrument", "bid qty", "bid", "ask", "ask qty", "book", "position", "realized", "unrealized", "fees"])
-        .style(Style::new().add_modifier(Modifier::BOLD));
-    frame.render_widget(Table::new(rows, widths).header(head).block(Block::bordered().title(" market and positions ")), area);
+    let head = Row::new([
+        "instrument",
+        "bid qty",
+        "bid",
+        "ask",
+        "ask qty",
+        "book",
+        "position",
+        "realized",
+        "unrealized",
+        "fees",
+    ])
+    .style(Style::new().add_modifier(Modifier::BOLD));
+    frame.render_widget(
+        Table::new(rows, widths).header(head).block(Block::bordered().title(" market and positions ")),
+        area,
+    );
 }
 
 fn draw_latency(frame: &mut Frame<'_>, view: &View, area: ratatui::layout::Rect) {
@@ -121,7 +138,8 @@ fn draw_latency(frame: &mut Frame<'_>, view: &View, area: ratatui::layout::Rect)
         .style(style)
     });
     let widths = [20, 14, 12, 12, 12, 12].map(Constraint::Length);
-    let head = Row::new(["latency", "samples", "p50", "p99", "p99.9", "max"]).style(Style::new().add_modifier(Modifier::BOLD));
+    let head =
+        Row::new(["latency", "samples", "p50", "p99", "p99.9", "max"]).style(Style::new().add_modifier(Modifier::BOLD));
     frame.render_widget(Table::new(rows, widths).header(head).block(Block::bordered().title(" latency ")), area);
 }
 
@@ -134,7 +152,10 @@ mod tests {
     #[test]
     fn the_gate_is_told_in_words() {
         assert_eq!(gate_words(0), "open");
-        assert_eq!(gate_words(1 << GateReason::Kill.code() | 1 << GateReason::JournalLag.code()), "closed: journal_lag, kill");
+        assert_eq!(
+            gate_words(1 << GateReason::Kill.code() | 1 << GateReason::JournalLag.code()),
+            "closed: journal_lag, kill"
+        );
     }
 
     #[test]

@@ -74,11 +74,8 @@ pub fn to_json(outcome: &Outcome) -> Value {
         .collect();
     let counts: serde_json::Map<String, Value> =
         view.counts.rows().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    let refusals: serde_json::Map<String, Value> = view
-        .refusals
-        .iter()
-        .map(|(code, count)| (refusal(*code).to_owned(), json!(count)))
-        .collect();
+    let refusals: serde_json::Map<String, Value> =
+        view.refusals.iter().map(|(code, count)| (refusal(*code).to_owned(), json!(count))).collect();
     json!({
         "events": outcome.counts.events,
         "inputs": outcome.counts.inputs,
@@ -183,14 +180,22 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             money(slot.risk.fees, d)
         )?;
         if i.inferred {
-            write!(text, "  [definition inferred: {} price and {} quantity decimals]", i.price_decimals, i.qty_decimals)?;
+            write!(
+                text,
+                "  [definition inferred: {} price and {} quantity decimals]",
+                i.price_decimals, i.qty_decimals
+            )?;
         }
         writeln!(text)?;
         if !slot.market.has(flags::VALID) {
             let reason = InvalidReason::from_code(slot.market.invalid_reason).map_or("unknown", InvalidReason::name);
             let hint = match InvalidReason::from_code(slot.market.invalid_reason) {
-                Some(InvalidReason::NoSnapshot) => ": the data holds no snapshot to begin from, so there is no book and no signal",
-                Some(InvalidReason::SnapshotTooOld) => ": the snapshot is older than the first difference; a newer one is needed",
+                Some(InvalidReason::NoSnapshot) => {
+                    ": the data holds no snapshot to begin from, so there is no book and no signal"
+                }
+                Some(InvalidReason::SnapshotTooOld) => {
+                    ": the snapshot is older than the first difference; a newer one is needed"
+                }
                 _ => "",
             };
             writeln!(text, "            book not valid: {reason}{hint}")?;
@@ -215,7 +220,11 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         writeln!(text, "journal     {} (epoch {})", dir.display(), outcome.epoch)?;
     }
     if outcome.not_approved + outcome.not_encodable > 0 {
-        writeln!(text, "FAULT       {} commands without approval, {} not encodable: please report this", outcome.not_approved, outcome.not_encodable)?;
+        writeln!(
+            text,
+            "FAULT       {} commands without approval, {} not encodable: please report this",
+            outcome.not_approved, outcome.not_encodable
+        )?;
     }
     for problem in &outcome.problems.told {
         writeln!(text, "problem     {problem}")?;

@@ -14,7 +14,9 @@ pub enum CoreError {
         allowed: Vec<usize>,
     },
     /// Two threads on one core.
-    #[error("core {core} is taken twice in [topology] cores, by thread {first} and thread {second}; give each thread a core of its own")]
+    #[error(
+        "core {core} is taken twice in [topology] cores, by thread {first} and thread {second}; give each thread a core of its own"
+    )]
     TakenTwice {
         /// The core.
         core: usize,
@@ -24,7 +26,9 @@ pub enum CoreError {
         second: usize,
     },
     /// The kernel refused.
-    #[error("the kernel refused to pin thread `{thread}` to core {core}; run `tickpath doctor`, or leave [topology] cores empty")]
+    #[error(
+        "the kernel refused to pin thread `{thread}` to core {core}; run `tickpath doctor`, or leave [topology] cores empty"
+    )]
     Refused {
         /// The core.
         core: usize,

@@ -25,7 +25,9 @@ impl AnyDecoder {
         match kind {
             DecoderKind::Binance { venue } => Self::Binance(Box::new(BinanceDecoder::new(*venue))),
             DecoderKind::Itch { midnight } => Self::Itch(Box::new(ItchDecoder::new(*midnight))),
-            DecoderKind::Lobster { symbol, midnight } => Self::Lobster(Box::new(LobsterDecoder::new(*symbol, *midnight))),
+            DecoderKind::Lobster { symbol, midnight } => {
+                Self::Lobster(Box::new(LobsterDecoder::new(*symbol, *midnight)))
+            }
         }
     }
 
@@ -62,6 +64,4 @@ impl AnyDecoder {
             Self::Lobster(decoder) => decoder.decode(frame, directory, out),
         }
     }
-
 }
-

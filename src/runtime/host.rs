@@ -53,7 +53,9 @@ pub enum HostError {
         sequence: u64,
     },
     /// The journal was written with other instruments.
-    #[error("the journal's instruments are not those of [[sim.generator.instruments]] (first difference: {symbol}); use another [host] data_dir")]
+    #[error(
+        "the journal's instruments are not those of [[sim.generator.instruments]] (first difference: {symbol}); use another [host] data_dir"
+    )]
     OtherInstruments {
         /// The first that differs.
         symbol: String,
@@ -148,14 +150,17 @@ pub struct Outcome {
 /// A room that refuses its part.
 pub fn stages(config: &Config) -> Result<Stages, ConfigError> {
     let max = config.topology.instruments_max;
-    let feature = crate::feature::FeatureStage::new(&config.feature, max).map_err(|e| ConfigError::room("feature", e))?;
-    let signal = crate::signal::SignalStage::new(&config.signal, feature.names(), max).map_err(|e| ConfigError::room("signal", e))?;
+    let feature =
+        crate::feature::FeatureStage::new(&config.feature, max).map_err(|e| ConfigError::room("feature", e))?;
+    let signal = crate::signal::SignalStage::new(&config.signal, feature.names(), max)
+        .map_err(|e| ConfigError::room("signal", e))?;
     Ok(Stages {
         market: crate::market::MarketStage::new(&config.market, max).map_err(|e| ConfigError::room("market", e))?,
         feature,
         signal,
         risk: crate::risk::RiskStage::new(&config.risk, max).map_err(|e| ConfigError::room("risk", e))?,
-        execution: crate::execution::ExecutionStage::new(&config.execution, max).map_err(|e| ConfigError::room("execution", e))?,
+        execution: crate::execution::ExecutionStage::new(&config.execution, max)
+            .map_err(|e| ConfigError::room("execution", e))?,
     })
 }
 
@@ -183,7 +188,11 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
             return Err(HostError::JournalNotEmpty { dir: dir.clone(), sequence: recovery.sequence_last });
         }
         if recovery.torn_bytes > 0 {
-            tracing::warn!("the journal's torn tail was cut off: {} bytes at {}", recovery.torn_bytes, recovery.torn_at.as_deref().unwrap_or("its end"));
+            tracing::warn!(
+                "the journal's torn tail was cut off: {} bytes at {}",
+                recovery.torn_bytes,
+                recovery.torn_at.as_deref().unwrap_or("its end")
+            );
         }
         if recovery.sequence_last > 0 {
             restored = recovery::restore(dir, &mut stages)?;
@@ -215,12 +224,14 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
     let opening_instruments: Vec<Instrument> = directory.all().to_vec();
 
     // The opening is made before the stages are dealt out, since it asks execution for its open orders.
-    let mut opening = recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, config.host.mode, start_at);
+    let mut opening =
+        recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, config.host.mode, start_at);
     let tsc = Tsc::new();
     let stamp_cost_ns = if config.topology.stamps { tsc.cost_ns() } else { 0.0 };
     let durability = if writer.is_some() { config.journal.durability } else { Durability::None };
-    let host = HostTag::new(&config.host.name.replace('-', "_"))
-        .ok_or_else(|| ConfigError::room("host", format!("name `{}`: 1 to 10 letters, digits, `-` or `_`", config.host.name)))?;
+    let host = HostTag::new(&config.host.name.replace('-', "_")).ok_or_else(|| {
+        ConfigError::room("host", format!("name `{}`: 1 to 10 letters, digits, `-` or `_`", config.host.name))
+    })?;
     let started = topology::start(TopologySetup {
         host,
         config: config.topology.clone(),
@@ -250,7 +261,9 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
         bytes_total = readers.iter().map(|r| r.progress().1).sum();
         let (sender, receiver) = block_channel(16);
         inflow = Inflow::from_loader(receiver);
-        loader_thread = Some(loader::spawn(readers, sender, LoaderProgress::default()).map_err(|e| HostError::Thread(e.to_string()))?);
+        loader_thread = Some(
+            loader::spawn(readers, sender, LoaderProgress::default()).map_err(|e| HostError::Thread(e.to_string()))?,
+        );
     }
     let around = Surroundings {
         gate: Arc::clone(&gate),
@@ -317,7 +330,10 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
             journal_dir,
         })
     };
-    let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(body).map_err(|e| HostError::Thread(e.to_string()))?;
+    let thread = std::thread::Builder::new()
+        .name("sequencer".to_owned())
+        .spawn(body)
+        .map_err(|e| HostError::Thread(e.to_string()))?;
     Ok(Running { gate, progress, bytes_total, placement, restored, epoch, thread })
 }
 
@@ -332,7 +348,9 @@ impl Running {
     /// # Errors
     /// [`HostError`].
     pub fn wait(self) -> Result<Outcome, HostError> {
-        self.thread.join().map_err(|_| HostError::Thread("the sequencer thread panicked; the journal holds everything up to that input".to_owned()))?
+        self.thread.join().map_err(|_| {
+            HostError::Thread("the sequencer thread panicked; the journal holds everything up to that input".to_owned())
+        })?
     }
 }
 
@@ -363,17 +381,24 @@ fn exchange(
 ) -> Result<Exchange, HostError> {
     match source {
         Source::Captures(_) => {
-            let venue = RecordedVenue::new(&config.sim.recorded, config.topology.instruments_max).map_err(|e| ConfigError::room("sim", e))?;
+            let venue = RecordedVenue::new(&config.sim.recorded, config.topology.instruments_max)
+                .map_err(|e| ConfigError::room("sim", e))?;
             Ok(Exchange::Recorded(Box::new(venue)))
         }
         Source::Generated => {
             let prices: Vec<(String, String)> = restored
                 .last_prices
                 .iter()
-                .filter_map(|(id, px)| restored.instruments.get(id.index()).map(|i| (i.symbol.to_string(), crate::report::number::px(i, *px))))
+                .filter_map(|(id, px)| {
+                    restored
+                        .instruments
+                        .get(id.index())
+                        .map(|i| (i.symbol.to_string(), crate::report::number::px(i, *px)))
+                })
                 .collect();
             let prices: Vec<(&str, &str)> = prices.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-            let generator = Generator::new(&config.sim.generator, start, epoch, &prices).map_err(|e| ConfigError::room("sim.generator", e))?;
+            let generator = Generator::new(&config.sim.generator, start, epoch, &prices)
+                .map_err(|e| ConfigError::room("sim.generator", e))?;
             for instrument in generator.instruments() {
                 let id = directory.define(instrument).map_err(|e| ConfigError::room("topology", e))?;
                 if id != instrument.id {

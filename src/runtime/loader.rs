@@ -23,7 +23,11 @@ pub struct LoaderProgress {
 ///
 /// # Errors
 /// The thread cannot be started.
-pub fn spawn(readers: Vec<Box<dyn CaptureReader>>, sender: BlockSender, progress: LoaderProgress) -> io::Result<JoinHandle<()>> {
+pub fn spawn(
+    readers: Vec<Box<dyn CaptureReader>>,
+    sender: BlockSender,
+    progress: LoaderProgress,
+) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("loader".to_owned()).spawn(move || load(readers, sender, &progress))
 }
 
@@ -74,7 +78,9 @@ fn fill(merge: &mut Merge, block: &mut FrameBlock) -> bool {
             FrameKind::Definitions => {
                 match exchange_info::read(frame.bytes, frame.venue) {
                     Ok(instruments) => block.definitions.extend(instruments),
-                    Err(error) => block.faults.push(format!("an exchangeInfo answer in the captures cannot be read: {error}")),
+                    Err(error) => {
+                        block.faults.push(format!("an exchangeInfo answer in the captures cannot be read: {error}"))
+                    }
                 }
                 block.push(frame.ts_recv, reader, &[], 0, FrameRefKind::Definitions);
                 // One set of definitions a block: the sequencer takes in all that its block has.

@@ -52,7 +52,12 @@ pub struct OrderOutlet {
 
 impl OrderOutlet {
     /// A way out through `sender`, whose other end the sequencer's thread drains whenever it waits.
-    pub fn new(encoder: OrderEncoder, host: HostTag, sender: spsc::Sender<Outgoing>, counters: Arc<OutletCounters>) -> Self {
+    pub fn new(
+        encoder: OrderEncoder,
+        host: HostTag,
+        sender: spsc::Sender<Outgoing>,
+        counters: Arc<OutletCounters>,
+    ) -> Self {
         Self { encoder, host, sender, waiting: ArrayVec::new(), counters }
     }
 

@@ -23,7 +23,9 @@ crate::code_enum! {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlacementError {
     /// A word that is no stage.
-    #[error("placement `{text}`: `{word}` is no stage; use `fused`, or groups of sequencer, market, feature, signal, risk, execution joined by + on one thread and by , between threads, e.g. market+feature,signal+risk,execution")]
+    #[error(
+        "placement `{text}`: `{word}` is no stage; use `fused`, or groups of sequencer, market, feature, signal, risk, execution joined by + on one thread and by , between threads, e.g. market+feature,signal+risk,execution"
+    )]
     UnknownStage {
         /// The whole placement.
         text: String,
@@ -31,7 +33,9 @@ pub enum PlacementError {
         word: String,
     },
     /// A stage is missing, doubled, or out of order.
-    #[error("placement `{text}`: expected {expected} at this point, found {found}; every stage must stand once, in the order of the data")]
+    #[error(
+        "placement `{text}`: expected {expected} at this point, found {found}; every stage must stand once, in the order of the data"
+    )]
     Order {
         /// The whole placement.
         text: String,

@@ -188,10 +188,11 @@ impl View {
             if let Some(instrument) =
                 slot.input.payload::<crate::event::definition::Definition>().instrument(slot.input.instrument)
             {
-                self.instruments
-                    .entry(id)
-                    .and_modify(|view| view.instrument = instrument)
-                    .or_insert(InstrumentView { instrument, slot: *slot, fills: 0 });
+                self.instruments.entry(id).and_modify(|view| view.instrument = instrument).or_insert(InstrumentView {
+                    instrument,
+                    slot: *slot,
+                    fills: 0,
+                });
             }
         } else if let Some(view) = self.instruments.get_mut(&id) {
             view.slot = *slot;

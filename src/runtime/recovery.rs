@@ -1,8 +1,8 @@
 //! Edge: what a restart takes from the journal: instruments, positions, orders, and the inputs that begin a new epoch.
 
 use super::group::Stages;
-use crate::event::definition::Definition;
 use crate::config::Mode;
+use crate::event::definition::Definition;
 use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind};
 use crate::event::report::{ExecType, Report, VenueReason};
 use crate::journal::{Entry, JournalError, Reader};

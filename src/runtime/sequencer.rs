@@ -46,7 +46,17 @@ impl Sequencer {
         gate: Arc<Gate>,
         watermark: Option<u64>,
     ) -> Self {
-        Self { producer, group, execution, waiter: Waiter::new(wait), gate, watermark, lagging: false, told: 0, stalls: 0 }
+        Self {
+            producer,
+            group,
+            execution,
+            waiter: Waiter::new(wait),
+            gate,
+            watermark,
+            lagging: false,
+            told: 0,
+            stalls: 0,
+        }
     }
 
     /// The sequence that the next input will get.

@@ -326,7 +326,9 @@ impl Simulation {
     fn is_over(&mut self, at: UnixNanos) -> bool {
         let limits = self.around.limits;
         let reached = (limits.events_max > 0 && self.ledger.counts.events >= limits.events_max)
-            || (limits.nanos_max > 0 && self.ledger.started && at.saturating_sub(self.ledger.counts.first) > limits.nanos_max);
+            || (limits.nanos_max > 0
+                && self.ledger.started
+                && at.saturating_sub(self.ledger.counts.first) > limits.nanos_max);
         if self.stopping_at.is_none() && (reached || self.around.gate.is_stopping()) {
             self.stopping_at = Some(at);
             if self.around.gate.is_stopping() && self.around.pacer.is_some() {
@@ -367,7 +369,8 @@ impl Simulation {
 
     fn on_timer(&mut self, at: UnixNanos) {
         for id in 0..self.ledger.timers.instruments() {
-            let input = Input::new(InputKind::Timer, SourceId::TIMER, InstrumentId(id), at, &crate::event::input::Nothing {});
+            let input =
+                Input::new(InputKind::Timer, SourceId::TIMER, InstrumentId(id), at, &crate::event::input::Nothing {});
             self.publish(&input);
         }
         self.ledger.timers.done(at);

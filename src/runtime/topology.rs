@@ -52,7 +52,9 @@ pub enum TopologyError {
     #[error("the ring: {0}; see [topology] ring_slots")]
     Ring(#[from] RingError),
     /// Not as many cores as threads.
-    #[error("[topology] cores lists {given} cores, but placement `{placement}` has {threads} hot threads; list one for each, or none")]
+    #[error(
+        "[topology] cores lists {given} cores, but placement `{placement}` has {threads} hot threads; list one for each, or none"
+    )]
     CoreCount {
         /// Cores given.
         given: usize,
@@ -158,8 +160,9 @@ pub fn start(setup: TopologySetup) -> Result<Started, TopologyError> {
 
     // 2 The sequencer's thread, with the first group.
     let first_group = (from < to).then(|| hand.deal(from, to, stamps.clone()));
-    let watermark =
-        setup.live.then(|| setup.config.ring_slots as u64 * u64::from(setup.config.watermark_percent.clamp(1, 100)) / 100);
+    let watermark = setup
+        .live
+        .then(|| setup.config.ring_slots as u64 * u64::from(setup.config.watermark_percent.clamp(1, 100)) / 100);
     let producer = built.take_producer();
     let sequencer = Sequencer::new(producer, first_group, execution, wait, Arc::clone(&gate), watermark);
 
@@ -179,7 +182,10 @@ pub fn start(setup: TopologySetup) -> Result<Started, TopologyError> {
 
     // 6 The recorder.
     let Some(lane) = built.take_lane(recorder_id) else {
-        return Err(TopologyError::Spawn { name: "recorder".to_owned(), source: std::io::Error::other("its lane is gone") });
+        return Err(TopologyError::Spawn {
+            name: "recorder".to_owned(),
+            source: std::io::Error::other("its lane is gone"),
+        });
     };
     let recorder_setup = RecorderSetup {
         journal: setup.journal,
@@ -262,7 +268,9 @@ impl Finish {
             match thread.join() {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => trouble = Some(error.to_string()),
-                Err(_) => trouble = Some("a stage thread panicked; the journal holds everything up to that input".to_owned()),
+                Err(_) => {
+                    trouble = Some("a stage thread panicked; the journal holds everything up to that input".to_owned())
+                }
             }
         }
         match self.recorder.join() {
@@ -272,7 +280,11 @@ impl Finish {
     }
 }
 
-fn checked_cores(config: &TopologyConfig, placement: &Placement, allowed: &[usize]) -> Result<Vec<usize>, TopologyError> {
+fn checked_cores(
+    config: &TopologyConfig,
+    placement: &Placement,
+    allowed: &[usize],
+) -> Result<Vec<usize>, TopologyError> {
     if !config.cores.is_empty() && config.cores.len() != placement.threads() {
         return Err(TopologyError::CoreCount {
             given: config.cores.len(),

@@ -47,7 +47,12 @@ pub struct VenueSide {
 
 impl VenueSide {
     /// A venue behind `latency`; orders come from `orders` and take effect once `durable` has reached their sequence.
-    pub fn new(orders: spsc::Receiver<Outgoing>, exchange: Exchange, latency: LatencyModel, durable: Arc<AtomicU64>) -> Self {
+    pub fn new(
+        orders: spsc::Receiver<Outgoing>,
+        exchange: Exchange,
+        latency: LatencyModel,
+        durable: Arc<AtomicU64>,
+    ) -> Self {
         Self {
             orders,
             arrivals: VecDeque::with_capacity(4096),

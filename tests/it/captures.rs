@@ -59,7 +59,10 @@ fn check(dir: &Path, files: &[&str], common_min: u64) {
     assert_eq!(counts["decoded_by_fallback"], 0, "{files:?}: every real message is read by the fast path");
     assert_eq!(counts["signals_on_bad_market"], 0);
     assert_eq!(summary["problem_count"], 0);
-    assert!(summary["feed_latency_ns"]["min"].as_i64().unwrap() < 0, "the captures' clock ran behind the venue's: kept as it is");
+    assert!(
+        summary["feed_latency_ns"]["min"].as_i64().unwrap() < 0,
+        "the captures' clock ran behind the venue's: kept as it is"
+    );
     let out = root.path().join("bbo.csv");
     run_json(&["export", "--journal", arg(&journal), "--what", "bbo", "--format", "csv", "--out", arg(&out)], 0);
     let mut all = HashMap::new();
@@ -123,7 +126,10 @@ fn two_instruments_in_five_placements_give_one_hash() {
     for placement in PLACEMENTS {
         let root = tempfile::tempdir().unwrap();
         let journal = root.path().join("j");
-        let summary = run_json(&["replay", arg(&files[0]), arg(&files[1]), "--placement", placement, "--journal", arg(&journal)], 0);
+        let summary = run_json(
+            &["replay", arg(&files[0]), arg(&files[1]), "--placement", placement, "--journal", arg(&journal)],
+            0,
+        );
         assert_eq!(summary["events"], 93_954 + 74_655);
         assert!(summary["orders"].as_u64().unwrap() > 0, "{summary}");
         hashes.push(summary["output_hash"].as_str().unwrap().to_owned());
@@ -137,8 +143,10 @@ fn two_instruments_in_five_placements_give_one_hash() {
 fn snapshots_that_arrive_seconds_late_join_the_buffered_differences() {
     let Some(dir) = captures("cryptofeed") else { return };
     for (stem, symbols) in [("BINANCE", 4), ("BINANCE_FUTURES", 4)] {
-        let files: Vec<_> =
-            [".0", ".http.0.0", ".ws.1.0"].iter().map(|end| dir.join("cryptofeed").join(format!("{stem}{end}"))).collect();
+        let files: Vec<_> = [".0", ".http.0.0", ".ws.1.0"]
+            .iter()
+            .map(|end| dir.join("cryptofeed").join(format!("{stem}{end}")))
+            .collect();
         let summary = run_json(&["replay", arg(&files[0]), arg(&files[1]), arg(&files[2])], 0);
         let instruments = summary["instruments"].as_array().unwrap();
         assert_eq!(instruments.len(), symbols, "only those that turn up: {summary}");
@@ -184,7 +192,15 @@ fn a_hot_thread_makes_no_system_call_per_message() {
         let log = root.path().join(format!("strace-{events}"));
         let status = Command::new("strace")
             .args(["-ff", "-qq", "-o", arg(&log), env!("CARGO_BIN_EXE_tickpath")])
-            .args(["replay", arg(&dir.join("hftbacktest/usdm_btcusdt_20240808.gz")), "--events", events, "--placement", "fused", "--json"])
+            .args([
+                "replay",
+                arg(&dir.join("hftbacktest/usdm_btcusdt_20240808.gz")),
+                "--events",
+                events,
+                "--placement",
+                "fused",
+                "--json",
+            ])
             .env("TICKPATH__TOPOLOGY__WAIT", "\"spin\"")
             .stdout(std::process::Stdio::null())
             .status()

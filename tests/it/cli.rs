@@ -38,7 +38,10 @@ fn init_check_and_run_go_together() {
 fn the_environment_goes_over_the_file() {
     let output = tickpath().args(["check"]).env("TICKPATH__HOST__NAME", "desk").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("name = \"desk\"") && text.contains("changed by the environment variable TICKPATH__HOST__NAME"), "{text}");
+    assert!(
+        text.contains("name = \"desk\"") && text.contains("changed by the environment variable TICKPATH__HOST__NAME"),
+        "{text}"
+    );
     let output = tickpath().args(["check"]).env("TICKPATH__HOST__NAMES", "desk").output().unwrap();
     assert_eq!(output.status.code(), Some(4));
 }

@@ -13,7 +13,14 @@ fn lines(messages: usize) -> String {
     push(1, r#"{"lastUpdateId":2,"bids":[["10.00","1.000"],["9.99","2.000"]],"asks":[["10.02","1.000"],["10.03","2.000"]]}"#.to_owned());
     for n in 2..messages {
         let id = n + 1;
-        push(n, format!(r#"{{"stream":"abcusdt@depth@100ms","data":{{"e":"depthUpdate","E":{},"s":"ABCUSDT","U":{id},"u":{id},"b":[["10.00","{}.000"]],"a":[]}}}}"#, 1_700_000_000_000u64 + n as u64, n % 7 + 1));
+        push(
+            n,
+            format!(
+                r#"{{"stream":"abcusdt@depth@100ms","data":{{"e":"depthUpdate","E":{},"s":"ABCUSDT","U":{id},"u":{id},"b":[["10.00","{}.000"]],"a":[]}}}}"#,
+                1_700_000_000_000u64 + n as u64,
+                n % 7 + 1
+            ),
+        );
     }
     text
 }
@@ -103,7 +110,8 @@ fn an_undecodable_message_closes_the_book_and_is_told() {
     let mut text = lines(200);
     let at = text.rfind("\"U\":150").unwrap();
     text.replace_range(at..at + 7, "\"U\":1x0");
-    let (summary, _) = replay(dir.path(), &file(dir.path(), "bad-line", text.as_bytes()), 1, &["bad-line", "message 150"]);
+    let (summary, _) =
+        replay(dir.path(), &file(dir.path(), "bad-line", text.as_bytes()), 1, &["bad-line", "message 150"]);
     assert_eq!(summary["problem_count"], 1);
     assert_eq!(summary["events"], 200, "what follows is read all the same");
     assert_eq!(summary["instruments"][0]["book_valid"], false, "the book may have lost something");
@@ -177,7 +185,18 @@ fn a_full_disk_stops_the_run_and_keeps_what_was_written() {
     }
     let journal = mount.join("j");
     let output = tickpath()
-        .args(["run", "--journal", arg(&journal), "--speed", "max", "--events", "400000", "--start", "1700000000000000000", "--json"])
+        .args([
+            "run",
+            "--journal",
+            arg(&journal),
+            "--speed",
+            "max",
+            "--events",
+            "400000",
+            "--start",
+            "1700000000000000000",
+            "--json",
+        ])
         .env("TICKPATH__JOURNAL__SEGMENT_BYTES_MARKET", "4194304")
         .env("TICKPATH__JOURNAL__SEGMENT_BYTES_AUDIT", "2097152")
         .output()

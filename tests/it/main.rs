@@ -12,3 +12,4 @@ mod market_captures;
 mod support;
 mod tidy;
 mod venue_binance;
+mod venue_binance_oracle;

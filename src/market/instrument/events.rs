@@ -1,27 +1,13 @@
 //! Hot: what each kind of market input does to an instrument.
 
-use super::super::anomaly::LevelFilter;
-use super::super::buffer::DepthPool;
-use super::super::calendar::{Session, UsEquities};
-use super::super::candle::Candles;
-use super::super::config::Config;
-use super::super::l2::L2Book;
-use super::super::l3::{OrderStore, OrderTrade};
-use super::super::staleness::Staleness;
-use super::super::stats::MarketStats;
-use super::super::sync::Sync;
-use super::super::tape::{Tape, Verdict};
-use super::super::top::Quotes;
-use super::super::touch::TouchBook;
-use crate::event::input::{
-    Bar, Depth, Gap, Input, InputKind, Level, Mark, OrderEvent, Quote, Status, Trade, TradingState,
-};
-use crate::event::market::{CANDLE_INTERVALS, Candle, InvalidReason, MarketSection, anomaly, flags};
-use crate::types::ids::SourceId;
-use crate::types::instrument::{Calendar, Instrument, VenueKind};
-use crate::types::price::{Px, Qty, Side, pow10};
-use crate::types::time::{NO_TIME, Nanos, UnixNanos};
+use super::super::l3::OrderTrade;
+use super::super::tape::Verdict;
 use super::{BookKind, InstrumentState, Shared, payload};
+use crate::event::input::{Bar, Depth, Input, InputKind, Level, Mark, OrderEvent, Quote, Status, Trade, TradingState};
+use crate::event::market::{CANDLE_INTERVALS, InvalidReason, MarketSection, anomaly, flags};
+use crate::types::instrument::VenueKind;
+use crate::types::price::{Px, Qty, Side};
+use crate::types::time::NO_TIME;
 
 impl InstrumentState {
     pub(super) fn on_market(&mut self, input: &Input, kind: InputKind, shared: &mut Shared, out: &mut MarketSection) {

@@ -8,16 +8,14 @@ use super::calendar::{Session, UsEquities};
 use super::candle::Candles;
 use super::config::Config;
 use super::l2::L2Book;
-use super::l3::{OrderStore, OrderTrade};
+use super::l3::OrderStore;
 use super::staleness::Staleness;
 use super::stats::MarketStats;
 use super::sync::Sync;
-use super::tape::{Tape, Verdict};
+use super::tape::Tape;
 use super::top::Quotes;
 use super::touch::TouchBook;
-use crate::event::input::{
-    Bar, Depth, Gap, Input, InputKind, Level, Mark, OrderEvent, Quote, Status, Trade, TradingState,
-};
+use crate::event::input::{Gap, Input, InputKind, Level, TradingState};
 use crate::event::market::{CANDLE_INTERVALS, Candle, InvalidReason, MarketSection, anomaly, flags};
 use crate::types::ids::SourceId;
 use crate::types::instrument::{Calendar, Instrument, VenueKind};

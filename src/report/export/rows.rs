@@ -31,9 +31,12 @@ impl RowMaker {
     /// The columns.
     pub fn columns(&self) -> Vec<Column> {
         use ColumnType::{Float, Int, Text};
-        let mut columns: Vec<(&str, ColumnType)> = vec![("sequence", Int), ("ts_recv", Int), ("ts_event", Int), ("instrument", Text)];
+        let mut columns: Vec<(&str, ColumnType)> =
+            vec![("sequence", Int), ("ts_recv", Int), ("ts_event", Int), ("instrument", Text)];
         let own: &[(&str, ColumnType)] = match self.what {
-            What::Bbo => &[("update_id", Int), ("bid_px", Text), ("bid_qty", Text), ("ask_px", Text), ("ask_qty", Text)],
+            What::Bbo => {
+                &[("update_id", Int), ("bid_px", Text), ("bid_qty", Text), ("ask_px", Text), ("ask_qty", Text)]
+            }
             What::Trades => &[("trade_id", Int), ("px", Text), ("qty", Text), ("aggressor", Text)],
             What::Candles => &[
                 ("interval", Text),
@@ -94,7 +97,8 @@ impl RowMaker {
             ],
         };
         columns.extend_from_slice(own);
-        let mut columns: Vec<Column> = columns.into_iter().map(|(name, kind)| Column { name: name.to_owned(), kind }).collect();
+        let mut columns: Vec<Column> =
+            columns.into_iter().map(|(name, kind)| Column { name: name.to_owned(), kind }).collect();
         if self.what == What::Features {
             columns.extend(self.features.iter().map(|name| Column { name: name.clone(), kind: Float }));
         }
@@ -205,7 +209,9 @@ fn signals(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>)
     let votes: Vec<String> = signal.votes[..usize::from(signal.votes_len).min(signal.votes.len())]
         .iter()
         .filter(|v| v.cast != 0)
-        .map(|v| format!("{}:{}:{}", v.model, Direction::from_code(v.direction).map_or("?", Direction::name), v.confidence))
+        .map(|v| {
+            format!("{}:{}:{}", v.model, Direction::from_code(v.direction).map_or("?", Direction::name), v.confidence)
+        })
         .collect();
     let mut row = head(instrument, &slot.input);
     row.extend([
@@ -250,11 +256,20 @@ fn orders(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>))
     if execution.updated != 0 {
         let u = &execution.update;
         let mut row = head(instrument, &slot.input);
-        row.extend([order_id(u.client_order_id), Cell::id(u.venue_order_id), Cell::id(slot.input.trace), Cell::text("report")]);
+        row.extend([
+            order_id(u.client_order_id),
+            Cell::id(u.venue_order_id),
+            Cell::id(slot.input.trace),
+            Cell::text("report"),
+        ]);
         row.extend([state(u.state_before), state(u.state), side(u.side), Cell::text(px(instrument, u.px))]);
         row.extend([u.qty, u.cum_qty, u.leaves_qty].map(|q| Cell::text(qty(instrument, q))));
         row.push(average(instrument, u.notional, u.cum_qty.0));
-        row.push(VenueReason::from_code(u.reason).filter(|r| *r != VenueReason::None).map_or(Cell::None, |r| Cell::text(r.name())));
+        row.push(
+            VenueReason::from_code(u.reason)
+                .filter(|r| *r != VenueReason::None)
+                .map_or(Cell::None, |r| Cell::text(r.name())),
+        );
         emit(row);
     }
     for command in execution.commands() {
@@ -264,7 +279,11 @@ fn orders(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>))
         row.push(Cell::text(if new { "submit" } else { "cancel" }));
         row.push(if new { state(OrderState::Initialized.code()) } else { Cell::None });
         row.push(state(if new { OrderState::Submitted.code() } else { OrderState::PendingCancel.code() }));
-        row.extend([side(command.side), Cell::text(px(instrument, command.px)), Cell::text(qty(instrument, command.qty))]);
+        row.extend([
+            side(command.side),
+            Cell::text(px(instrument, command.px)),
+            Cell::text(qty(instrument, command.qty)),
+        ]);
         row.extend([Cell::None, Cell::text(qty(instrument, command.qty)), Cell::None, Cell::None]);
         emit(row);
     }
@@ -288,7 +307,12 @@ fn fills(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>)) 
     }
     let fee = slot.input.payload::<Report>().fee;
     let mut row = head(instrument, &slot.input);
-    row.extend([order_id(u.client_order_id), Cell::id(u.venue_order_id), Cell::id(u.trade_id), Cell::id(slot.input.trace)]);
+    row.extend([
+        order_id(u.client_order_id),
+        Cell::id(u.venue_order_id),
+        Cell::id(u.trade_id),
+        Cell::id(slot.input.trace),
+    ]);
     row.extend([side(u.side), Cell::text(px(instrument, Px(u.last_px.0))), Cell::text(qty(instrument, u.last_qty))]);
     row.push(Liquidity::from_code(u.liquidity).map_or(Cell::None, |l| Cell::text(l.name())));
     row.push(Cell::text(money(fee, instrument.money_decimals())));

@@ -37,11 +37,16 @@ impl Sink {
             Format::Jsonl => Ok(Self::Jsonl(columns.to_vec(), BufWriter::with_capacity(1 << 16, out(path)?))),
             #[cfg(feature = "parquet")]
             Format::Parquet => match path {
-                Some(path) => Ok(Self::Parquet(Box::new(super::sink_parquet::ParquetSink::create(columns, File::create(path)?)?))),
+                Some(path) => {
+                    Ok(Self::Parquet(Box::new(super::sink_parquet::ParquetSink::create(columns, File::create(path)?)?)))
+                }
                 None => Err(io::Error::new(io::ErrorKind::InvalidInput, "Parquet needs a file: give --out FILE")),
             },
             #[cfg(not(feature = "parquet"))]
-            Format::Parquet => Err(io::Error::new(io::ErrorKind::Unsupported, "this build has no Parquet; build with `--features parquet`")),
+            Format::Parquet => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this build has no Parquet; build with `--features parquet`",
+            )),
         }
     }
 

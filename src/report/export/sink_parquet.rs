@@ -44,7 +44,8 @@ impl ParquetSink {
             .map_err(io::Error::other)?;
         let schema = Type::group_type_builder("schema").with_fields(fields).build().map_err(io::Error::other)?;
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties)).map_err(io::Error::other)?;
+        let writer =
+            SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties)).map_err(io::Error::other)?;
         Ok(Self { writer, columns: columns.to_vec(), rows: Vec::with_capacity(GROUP_ROWS) })
     }
 
@@ -65,16 +66,19 @@ impl ParquetSink {
             let levels: Vec<i16> = cells().map(|cell| i16::from(*cell != Cell::None)).collect();
             match column.kind {
                 ColumnType::Int => {
-                    let values: Vec<i64> = cells().filter_map(|c| if let Cell::Int(n) = c { Some(*n) } else { None }).collect();
+                    let values: Vec<i64> =
+                        cells().filter_map(|c| if let Cell::Int(n) = c { Some(*n) } else { None }).collect();
                     writer.typed::<Int64Type>().write_batch(&values, Some(&levels), None)?;
                 }
                 ColumnType::Float => {
-                    let values: Vec<f64> = cells().filter_map(|c| if let Cell::Float(x) = c { Some(*x) } else { None }).collect();
+                    let values: Vec<f64> =
+                        cells().filter_map(|c| if let Cell::Float(x) = c { Some(*x) } else { None }).collect();
                     writer.typed::<DoubleType>().write_batch(&values, Some(&levels), None)?;
                 }
                 ColumnType::Text => {
-                    let values: Vec<ByteArray> =
-                        cells().filter_map(|c| if let Cell::Text(t) = c { Some(ByteArray::from(t.as_str())) } else { None }).collect();
+                    let values: Vec<ByteArray> = cells()
+                        .filter_map(|c| if let Cell::Text(t) = c { Some(ByteArray::from(t.as_str())) } else { None })
+                        .collect();
                     writer.typed::<ByteArrayType>().write_batch(&values, Some(&levels), None)?;
                 }
             }
