@@ -197,7 +197,12 @@ fn disk(dir: &Path, need: u64) -> Finding {
     let free = match rustix::fs::statvfs(&at) {
         Ok(stat) => stat.f_bavail * stat.f_frsize,
         Err(error) => {
-            return finding("disk", Level::Bad, format!("{}: {error}", dir.display()), "choose another [host] data_dir");
+            return finding(
+                "disk",
+                Level::Bad,
+                format!("{}: {error}", dir.display()),
+                "choose another [host] data_dir",
+            );
         }
     };
     let probe = at.join(".tickpath-doctor");

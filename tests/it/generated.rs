@@ -85,7 +85,7 @@ fn a_changed_configuration_is_found_by_parity() {
     main_job(&dir, "fused", "5000");
     let path = dir.join("config-1.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    let changed = text.replace("cooldown_ms = 1000", "cooldown_ms = 2000");
+    let changed = text.replace("cooldown_ms = 2000", "cooldown_ms = 2001");
     assert_ne!(changed, text, "nothing to change was found");
     std::fs::write(&path, changed).unwrap();
     let parity = run_json(&["parity", "--journal", arg(&dir)], 1);

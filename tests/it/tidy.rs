@@ -64,7 +64,17 @@ struct Fault {
 
 /// The part of a file in front of its unit tests.
 fn production(text: &str) -> &str {
-    text.find("#[cfg(test)]\nmod ").map_or(text, |at| &text[..at])
+    let mut from = 0;
+    while let Some(at) = text[from..].find("#[cfg(").map(|at| at + from) {
+        let mut lines = text[at..].lines();
+        let condition = lines.next().unwrap_or("");
+        let next = lines.find(|l| !l.starts_with("#[")).unwrap_or("");
+        if condition.contains("test") && next.contains("mod ") && next.ends_with('{') {
+            return &text[..at];
+        }
+        from = at + 1;
+    }
+    text
 }
 
 fn is_test_file(path: &str) -> bool {
