@@ -6,7 +6,7 @@ use crate::control::gate::Gate;
 use crate::event::digest::{OutputHash, SlotDigest};
 use crate::event::input::InputKind;
 use crate::event::slot::Slot;
-use crate::journal::{Durability, JournalError, Writer};
+use crate::journal::{Durability, JournalError, Writer, is_audit};
 use crate::metric::counts::Counts;
 use crate::metric::latency::LatencySet;
 use crate::ring::lane::Lane;
@@ -71,8 +71,8 @@ pub struct RecorderSetup {
     pub end: Arc<AtomicU64>,
     /// Where to put the view; `None` = only at the end.
     pub shared: Option<Arc<Mutex<View>>>,
-    /// Whether the run must stop when the journal fails (replay), or goes on to cancel and confirm (live).
-    pub stop_on_fault: bool,
+    /// Whether the host is live: then, when the journal fails, it still cancels and records that before it ends.
+    pub live: bool,
 }
 
 /// The recorder's state.
@@ -117,14 +117,16 @@ impl Recorder {
                     let digest = SlotDigest::of(slot);
                     view.output_hash.update(sequence, &digest);
                     view.sequence = sequence;
-                    if let Some(journal) = &mut setup.journal
+                    // After a fault: a replay ends there, so that its journal is an exact prefix; a live host goes on to
+                    // write what concerns orders (cancels and their reports) into the audit log's reserve, and ends.
+                    let wanted = fault.is_none() || setup.live && is_audit(slot);
+                    if wanted
+                        && let Some(journal) = &mut setup.journal
                         && let Err(error) = journal.append(slot, &digest)
                         && fault.is_none()
                     {
                         setup.gate.journal_failed();
-                        if setup.stop_on_fault {
-                            setup.gate.stop();
-                        }
+                        setup.gate.stop();
                         view.journal_fault = Some(error.to_string());
                         fault = Some(error);
                     }
@@ -169,6 +171,7 @@ impl Recorder {
                 Ok(sequence) => self.setup.durable.store(sequence, Ordering::Release),
                 Err(error) => {
                     self.setup.gate.journal_failed();
+                    self.setup.gate.stop();
                     self.view.journal_fault = Some(error.to_string());
                     *fault = Some(error);
                 }

@@ -197,7 +197,7 @@ pub fn start(setup: TopologySetup) -> Result<Started, TopologyError> {
         wait: WaitStrategy::SpinPark,
         end: Arc::clone(&end),
         shared: setup.shared,
-        stop_on_fault: !setup.live,
+        live: setup.live,
     };
     let recorder = Recorder::new(lane, recorder_setup);
     let recorder_core = setup.config.recorder_core;

@@ -445,7 +445,7 @@ mod tests {
         });
         let mut encoder = OrderEncoder::new();
         assert_eq!(encoder.encode(&order(1), &host, 0), None, "not defined");
-        assert!(!encoder.define(&instrument(VenueKind::Nasdaq, 4, 0)));
+        assert!(encoder.define(&instrument(VenueKind::Nasdaq, 4, 0)));
         assert!(encoder.define(&instrument(VenueKind::Simulated, 2, 8)));
         assert!(encoder.encode(&order(1), &host, 0).is_some());
         assert_eq!(encoder.encode(&order(0), &host, 0), None);

@@ -82,10 +82,10 @@ fn a_restart_continues_and_parity_spans_it() {
 fn a_changed_configuration_is_found_by_parity() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("j");
-    main_job(&dir, "fused", "5000");
+    main_job(&dir, "fused", "20000");
     let path = dir.join("config-1.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    let changed = text.replace("cooldown_ms = 2000", "cooldown_ms = 2001");
+    let changed = text.replace("confidence_min = 0.25", "confidence_min = 0.99");
     assert_ne!(changed, text, "nothing to change was found");
     std::fs::write(&path, changed).unwrap();
     let parity = run_json(&["parity", "--journal", arg(&dir)], 1);

@@ -310,9 +310,12 @@ fn a_running_journal_verifies_clean_and_the_writer_may_change_its_thread() {
         }
         writer.close().unwrap()
     });
-    for _ in 0..30 {
+    // Thirty checks, and on until the writer has written something worth checking.
+    let (mut checks, mut seen) = (0, 0);
+    while checks < 30 || seen < 1_000 {
         let found = check(dir.path());
         assert!(found.is_clean(), "{:#?}", found.findings);
+        (checks, seen) = (checks + 1, found.sequence_last);
     }
     stop.store(true, Ordering::Relaxed);
     let summary = thread.join().unwrap();
