@@ -63,7 +63,7 @@ pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
                 trouble = sink.write(&row).err();
             }
         });
-        if slot.input.sequence & 0xffff == 0 {
+        if slot.input.sequence.is_multiple_of(65_536) {
             bar.set_message(format!("{} inputs, {} rows", grouped(slot.input.sequence), grouped(rows)));
             bar.tick();
         }

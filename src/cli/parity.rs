@@ -26,7 +26,7 @@ pub fn main(cli: &Cli, args: &ParityArgs) -> Result<Code, Failure> {
     let mut reader = Reader::open(&args.journal)?;
     let bar = super::spinner(cli.json);
     let report = playback::play(&mut reader, &mut stages, |slot, _| {
-        if slot.input.sequence & 0xffff == 0 {
+        if slot.input.sequence.is_multiple_of(65_536) {
             bar.set_message(format!("{} inputs", grouped(slot.input.sequence)));
             bar.tick();
         }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `config` | [`Config`], [`ConfigError`]: what, where, what is allowed, the nearest known name |
 //! | `stage` | [`FeatureStage`]: one dense row of feature states per instrument |
-//! | `tick` | [`Tick`](tick::Tick): one input as the features see it; bar intervals |
+//! | `tick` | `Tick`: one input as the features see it; bar intervals |
 //! | `window` | rolling sums over a time window: integers in a ring of buckets, so nothing drifts |
 //! | `indicator` | the arithmetic of the bar indicators, apart from ticks |
 //! | one file per feature | see the registry below |

@@ -150,7 +150,7 @@ impl BlockReceiver {
 
     /// Whether the loader is gone and nothing is left.
     pub fn is_finished(&self) -> bool {
-        self.full.is_closed() && self.full.len() == 0
+        self.full.is_closed() && self.full.is_empty()
     }
 
     /// Gives an emptied block back. There is room for all of them, so it is never lost.

@@ -101,12 +101,11 @@ impl Inflow {
 
     fn retire(&mut self) {
         if let Some(mut block) = self.blocks.pop_front() {
-            match &mut self.receiver {
-                Some(receiver) => receiver.give_back(block),
-                None => {
-                    block.clear();
-                    self.spare.push(block);
-                }
+            if let Some(receiver) = &mut self.receiver {
+                receiver.give_back(block);
+            } else {
+                block.clear();
+                self.spare.push(block);
             }
         }
         self.at = 0;

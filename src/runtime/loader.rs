@@ -79,7 +79,7 @@ fn fill(merge: &mut Merge, block: &mut FrameBlock) -> bool {
                 match exchange_info::read(frame.bytes, frame.venue) {
                     Ok(instruments) => block.definitions.extend(instruments),
                     Err(error) => {
-                        block.faults.push(format!("an exchangeInfo answer in the captures cannot be read: {error}"))
+                        block.faults.push(format!("an exchangeInfo answer in the captures cannot be read: {error}"));
                     }
                 }
                 block.push(frame.ts_recv, reader, &[], 0, FrameRefKind::Definitions);

@@ -407,7 +407,7 @@ impl Simulation {
         let result = decoder.decode(&whole, &frame, &mut self.directory, &mut self.batch);
         self.ledger.counts.events += 1;
         self.seen[reader] += 1;
-        if self.ledger.counts.events & 0x3ff == 0 {
+        if self.ledger.counts.events.is_multiple_of(1024) {
             self.around.progress.events.store(self.ledger.counts.events, Ordering::Relaxed);
             self.around.progress.bytes_read.store(self.inflow.bytes_read, Ordering::Relaxed);
         }

@@ -39,6 +39,7 @@ impl InputBatch {
     /// The next input, to be filled in. Its header is zero; its payload is what an earlier message left there, and
     /// only the bytes up to `payload_len` will count.
     #[inline]
+    #[allow(clippy::should_implement_trait, reason = "it lends, which an iterator cannot")]
     pub fn next(&mut self) -> &mut Input {
         if self.len == self.inputs.len() {
             self.grow();

@@ -1,6 +1,7 @@
 //! Bad input: what, where, what to do; an exit code; and nothing lost that came before.
 
 use crate::support::{arg, run_json, tickpath};
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 fn lines(messages: usize) -> String {
     let mut text = String::new();
     let base = 1_700_000_000_000_000_000u64;
-    let mut push = |n: usize, json: String| text.push_str(&format!("{} {json}\n", base + n as u64 * 1_000_000));
+    let mut push = |n: usize, json: String| writeln!(text, "{} {json}", base + n as u64 * 1_000_000).unwrap();
     push(0, r#"{"stream":"abcusdt@depth@100ms","data":{"e":"depthUpdate","E":1700000000000,"s":"ABCUSDT","U":1,"u":2,"b":[["10.00","1.000"]],"a":[["10.02","1.000"]]}}"#.to_owned());
     push(1, r#"{"lastUpdateId":2,"bids":[["10.00","1.000"],["9.99","2.000"]],"asks":[["10.02","1.000"],["10.03","2.000"]]}"#.to_owned());
     for n in 2..messages {
@@ -120,7 +121,7 @@ fn an_undecodable_message_closes_the_book_and_is_told() {
 #[test]
 fn a_gap_is_found_and_reported() {
     let dir = tempfile::tempdir().unwrap();
-    let text: String = lines(200).lines().filter(|l| !l.contains("\"U\":150,")).map(|l| format!("{l}\n")).collect();
+    let text = lines(200).lines().filter(|l| !l.contains("\"U\":150,")).collect::<Vec<_>>().join("\n") + "\n";
     let (summary, _) = replay(dir.path(), &file(dir.path(), "gap", text.as_bytes()), 0, &[]);
     assert_eq!(summary["counts"]["gaps"], 1);
     assert_eq!(summary["instruments"][0]["invalid_reason"], "sequence_gap");
@@ -209,7 +210,7 @@ fn a_full_disk_stops_the_run_and_keeps_what_was_written() {
     let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     let error = summary["error"].as_str().unwrap();
     assert!(error.contains("full") || error.contains("space"), "{error}");
-    assert!(error.contains("j"), "it says where: {error}");
+    assert!(error.contains("small/j"), "it says where: {error}");
     assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stdout));
     assert_eq!(parity.status.code(), Some(0), "{}", String::from_utf8_lossy(&parity.stdout));
 }

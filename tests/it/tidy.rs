@@ -233,11 +233,8 @@ fn read_tree() -> BTreeMap<String, String> {
 #[test]
 fn the_house_is_tidy() {
     let faults = check_tree(&read_tree());
-    assert!(
-        faults.is_empty(),
-        "{}",
-        faults.iter().map(|f| format!("\n  src/{}: {}", f.path, f.what)).collect::<String>()
-    );
+    let text: Vec<String> = faults.iter().map(|f| format!("src/{}: {}", f.path, f.what)).collect();
+    assert!(faults.is_empty(), "\n{}", text.join("\n"));
 }
 
 #[test]
