@@ -88,6 +88,7 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "events_per_second": rate(outcome.counts.events, outcome.seconds),
         "latency_ns": latency,
         "latency_spans_ns": spans,
+        "start_to_first_event_ns": outcome.first_event_ns,
         "stamp_cost_ns": outcome.stamp_cost_ns,
         "simulated_seconds": span(&outcome.counts) as f64 / 1e9,
         "feed_latency_ns": view.feed_latency.map(|(low, high)| json!({"min": low, "max": high})),

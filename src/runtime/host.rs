@@ -136,6 +136,8 @@ pub struct Outcome {
     pub not_encodable: u64,
     /// Orders encoded, cancels included.
     pub encoded: u64,
+    /// From the beginning of the start to the first market message on the hot thread, in nanoseconds; 0 if not stamped.
+    pub first_event_ns: u64,
     /// Cost of one stamp in nanoseconds; 0 if not stamped.
     pub stamp_cost_ns: f64,
     /// Epoch of this run.
@@ -177,6 +179,8 @@ pub fn short_hash(bytes: &[u8]) -> [u8; 16] {
 /// # Errors
 /// [`HostError`].
 pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Running, HostError> {
+    let tsc = Tsc::new();
+    let begun = tsc.read();
     let mut stages = stages(config)?;
     let now = wall_now();
     let mut restored = Restored::default();
@@ -226,8 +230,8 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
     // The opening is made before the stages are dealt out, since it asks execution for its open orders.
     let mut opening =
         recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, config.host.mode, start_at);
-    let tsc = Tsc::new();
     let stamp_cost_ns = if config.topology.stamps { tsc.cost_ns() } else { 0.0 };
+    let run_clock = tsc.clone();
     let durability = if writer.is_some() { config.journal.durability } else { Durability::None };
     let host = HostTag::new(&config.host.name.replace('-', "_")).ok_or_else(|| {
         ConfigError::room("host", format!("name `{}`: 1 to 10 letters, digits, `-` or `_`", config.host.name))
@@ -280,6 +284,7 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
     let placement_of_run = placement.clone();
     let gate_of_run = Arc::clone(&gate);
     let generated = loader_thread.is_none();
+    let (tsc_of_run, progress_of_run) = (run_clock, Arc::clone(&progress));
     let body = move || -> Result<Outcome, HostError> {
         if let Some(core) = core {
             cores::pin_current(core, "sequencer").map_err(|e| HostError::Thread(e.to_string()))?;
@@ -325,6 +330,8 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
             not_approved: outlet.not_approved.load(std::sync::atomic::Ordering::Relaxed),
             not_encodable: outlet.not_encodable.load(std::sync::atomic::Ordering::Relaxed),
             encoded: outlet.encoded.load(std::sync::atomic::Ordering::Relaxed),
+            first_event_ns: tsc_of_run
+                .nanos_between(begun, progress_of_run.first_stamp.load(std::sync::atomic::Ordering::Relaxed)),
             stamp_cost_ns,
             epoch,
             journal_dir,

@@ -61,6 +61,8 @@ pub struct LoopProgress {
     pub events: AtomicU64,
     /// Bytes of files read so far.
     pub bytes_read: AtomicU64,
+    /// Stamp of the first market message; 0 if there was none yet, or stamps are off.
+    pub first_stamp: AtomicU64,
 }
 
 /// What the loop needs from its surroundings.
@@ -405,6 +407,9 @@ impl Simulation {
         let whole = Frame { ts_recv: frame.ts_recv, source: source_of(frame.reader), bytes };
         let Some(decoder) = self.decoders.get_mut(reader) else { return };
         let result = decoder.decode(&whole, &frame, &mut self.directory, &mut self.batch);
+        if self.ledger.counts.events == 0 {
+            self.around.progress.first_stamp.store(stamp, Ordering::Relaxed);
+        }
         self.ledger.counts.events += 1;
         self.seen[reader] += 1;
         if self.ledger.counts.events.is_multiple_of(1024) {
