@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for Mode {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostConfig {
-    /// Name of this host in ids: letters, digits, `-` and `_`, at most 12.
+    /// Name of this host in ids: 1 to 10 letters, digits, `-` and `_`.
     pub name: String,
     /// `observe` or `paper`. Observing is the default; the embedded configuration says `paper`.
     pub mode: Mode,

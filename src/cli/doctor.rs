@@ -62,7 +62,7 @@ pub fn main(cli: &Cli, _args: &DoctorArgs) -> Result<Code, Failure> {
     ];
     let bad = findings.iter().any(|f| f.level == Level::Bad);
     if cli.json {
-        println!("{}", serde_json::json!({"ok": !bad, "findings": findings}));
+        crate::say!("{}", serde_json::json!({"ok": !bad, "findings": findings}));
     } else {
         for f in &findings {
             let mark = match f.level {
@@ -70,9 +70,9 @@ pub fn main(cli: &Cli, _args: &DoctorArgs) -> Result<Code, Failure> {
                 Level::Warn => "warn",
                 Level::Bad => "BAD ",
             };
-            println!("{mark}  {:<14} {}", f.name, f.found);
+            crate::say!("{mark}  {:<14} {}", f.name, f.found);
             if !f.advice.is_empty() {
-                println!("      {:<14} → {}", "", f.advice);
+                crate::say!("      {:<14} → {}", "", f.advice);
             }
         }
     }

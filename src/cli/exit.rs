@@ -3,6 +3,7 @@
 use crate::config::ConfigError;
 use crate::journal::JournalError;
 use crate::runtime::host::HostError;
+use crate::runtime::playback::PlaybackError;
 use crate::venue::capture::CaptureError;
 
 /// Exit codes; they do not change.
@@ -41,7 +42,7 @@ impl Failure {
     /// Prints it: to standard error for people, as an object on standard output for programs.
     pub fn tell(&self, json: bool) -> Code {
         if json {
-            println!("{}", serde_json::json!({"error": self.message, "exit_code": self.code as u8}));
+            crate::say!("{}", serde_json::json!({"error": self.message, "exit_code": self.code as u8}));
         }
         eprintln!("tickpath: {}", self.message);
         self.code
@@ -56,7 +57,8 @@ impl From<ConfigError> for Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        Self::new(Code::Error, error)
+        let code = if matches!(error, JournalError::Config { .. }) { Code::Configuration } else { Code::Error };
+        Self::new(code, error)
     }
 }
 
@@ -74,8 +76,18 @@ impl From<HostError> for Failure {
             HostError::Topology(e) => Self::new(Code::Configuration, e),
             HostError::Journal(e) => e.into(),
             HostError::Capture(e) => e.into(),
+            HostError::Epochs | HostError::OtherInstruments { .. } => Self::new(Code::Configuration, error),
             HostError::JournalNotEmpty { .. } => Self::new(Code::Usage, error),
             other => Self::new(Code::Error, other),
+        }
+    }
+}
+
+impl From<PlaybackError> for Failure {
+    fn from(error: PlaybackError) -> Self {
+        match error {
+            PlaybackError::Journal(e) => e.into(),
+            PlaybackError::Config(e) => e.into(),
         }
     }
 }

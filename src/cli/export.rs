@@ -2,12 +2,11 @@
 
 use super::Cli;
 use super::exit::{Code, Failure};
-use crate::journal::Reader;
 use crate::report::export::rows::RowMaker;
 use crate::report::export::sink::Sink;
 use crate::report::export::{Format, What};
 use crate::report::number::grouped;
-use crate::runtime::{host, playback};
+use crate::runtime::playback::{self, Settings};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -46,17 +45,20 @@ fn parse_format(text: &str) -> Result<Format, String> {
 /// A journal that is not there or damaged, a file that cannot be written, or outputs that are not the recorded ones.
 pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
     super::must_be_journal(&args.journal)?;
-    let config = host::config_of(&args.journal)?;
-    let mut stages = host::stages(&config)?;
-    let mut reader = Reader::open(&args.journal)?;
-    let mut maker = RowMaker::new(args.what, stages.feature.names());
+    let mut maker = RowMaker::new(args.what, &playback::feature_names(&args.journal)?);
     let shown = args.out.as_ref().map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());
     let failed = |e: std::io::Error| Failure::new(Code::Error, format!("cannot write {shown}: {e}"));
     let mut sink = Sink::create(args.format, &maker.columns(), args.out.as_deref()).map_err(failed)?;
     let mut rows = 0u64;
     let mut trouble: Option<std::io::Error> = None;
     let bar = super::spinner(cli.json || args.out.is_none());
-    let report = playback::play(&mut reader, &mut stages, |slot, _| {
+    let report = playback::play(&args.journal, &Settings::Recorded, |slot, names| {
+        if args.what == What::Features && names != maker.feature_names() {
+            trouble = Some(std::io::Error::other(
+                "the features changed between process starts of this journal; one table cannot hold both",
+            ));
+            return ControlFlow::Break(());
+        }
         maker.rows(slot, &mut |row| {
             if trouble.is_none() {
                 rows += 1;
@@ -80,12 +82,12 @@ pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
     sink.finish().map_err(failed)?;
     if args.out.is_some() {
         if cli.json {
-            println!(
+            crate::say!(
                 "{}",
                 serde_json::json!({"rows": rows, "inputs": report.replayed, "out": shown, "divergences": report.divergences})
             );
         } else {
-            println!("{} rows of {} inputs in {shown}", grouped(rows), grouped(report.replayed));
+            crate::say!("{} rows of {} inputs in {shown}", grouped(rows), grouped(report.replayed));
         }
     }
     if report.divergences > 0 {

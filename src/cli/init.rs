@@ -29,9 +29,9 @@ pub fn main(cli: &Cli, args: &InitArgs) -> Result<Code, Failure> {
     file.write_all(crate::config::EMBEDDED.as_bytes())
         .map_err(|e| Failure::new(Code::Error, format!("cannot write {shown}: {e}")))?;
     if cli.json {
-        println!("{}", serde_json::json!({"written": shown.to_string()}));
+        crate::say!("{}", serde_json::json!({"written": shown.to_string()}));
     } else {
-        println!(
+        crate::say!(
             "wrote {shown}; change it, look at the result with `tickpath check --config {shown}`, run it with `tickpath --config {shown}`"
         );
     }

@@ -1,5 +1,15 @@
 //! Edge: assembly: one file per verb; arguments, exit codes.
 
+/// Prints a line on standard output. A reader that went away (`| head`) must never end or alter a run, so that is no error.
+#[macro_export]
+macro_rules! say {
+    ($($arg:tt)*) => {{
+        use std::io::Write as _;
+        // Told nowhere: there is nobody left to tell.
+        drop(writeln!(std::io::stdout(), $($arg)*));
+    }};
+}
+
 pub mod check;
 pub mod doctor;
 pub mod exit;
@@ -73,16 +83,16 @@ pub fn main(cli: &Cli) -> exit::Code {
 /// The latency files cannot be written.
 pub fn finish(cli: &Cli, outcome: &Outcome, latency_dir: Option<&Path>) -> Result<exit::Code, exit::Failure> {
     if cli.json {
-        println!("{}", summary::to_json(outcome));
+        crate::say!("{}", summary::to_json(outcome));
     } else {
-        println!("{}", summary::to_text(outcome).trim_end());
+        crate::say!("{}", summary::to_text(outcome).trim_end());
     }
     if let Some(dir) = latency_dir {
         let written = latency::write_files(&outcome.view.latency, dir).map_err(|e| {
             exit::Failure::new(exit::Code::Error, format!("cannot write the latency files to {}: {e}", dir.display()))
         })?;
         if !cli.json && !written.is_empty() {
-            println!("latency plot and {} histograms in {}", written.len() - 1, dir.display());
+            crate::say!("latency plot and {} histograms in {}", written.len() - 1, dir.display());
         }
     }
     let clean = outcome.problems.is_clean() && outcome.not_approved == 0 && outcome.not_encodable == 0;

@@ -5,7 +5,7 @@ use super::exit::{Code, Failure};
 use super::finish;
 use crate::config::Mode;
 use crate::runtime::host::{self, RunOptions, Running, Source};
-use crate::runtime::simulation::Limits;
+use crate::runtime::simulation::{Ended, Limits};
 use crate::types::instrument::{Instrument, VenueKind};
 use crate::venue::capture::{self, CaptureOptions};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -103,10 +103,10 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
     let definitions = args.definitions.as_deref().map(read_definitions).transpose()?.unwrap_or_default();
     if !cli.json {
         for reader in &readers {
-            println!("{}", reader.describe());
+            crate::say!("{}", reader.describe());
         }
         if definitions.is_empty() {
-            println!(
+            crate::say!(
                 "no definitions given: instruments are inferred from the messages (or taken from an exchangeInfo in the captures)"
             );
         }
@@ -121,9 +121,13 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
         definitions,
     };
     let running = host::start(&loaded.config, Source::Captures(readers), options)?;
+    let stop = super::run::install_stop(&running.gate)?;
     watch(&running, cli.json);
     let outcome = running.wait()?;
-    finish(cli, &outcome, args.latency.as_deref())
+    stop.store(true, Ordering::Release);
+    let code = finish(cli, &outcome, args.latency.as_deref())?;
+    // What was interrupted is not the whole replay.
+    Ok(if outcome.ended == Ended::Stopped && code == Code::Ok { Code::Error } else { code })
 }
 
 fn read_definitions(path: &Path) -> Result<Vec<Instrument>, Failure> {
@@ -151,22 +155,8 @@ fn read_definitions(path: &Path) -> Result<Vec<Instrument>, Failure> {
         .map_err(|e| Failure::new(Code::Error, format!("{shown} is no exchangeInfo answer: {e}")))
 }
 
-/// A progress bar until the run is over; Ctrl-C asks for its end.
+/// A progress bar until the run is over.
 fn watch(running: &Running, quiet: bool) {
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        let gate = std::sync::Arc::clone(&running.gate);
-        // A second one ends the process at once: nothing here needs an orderly end.
-        if let Ok(mut signals) = signal_hook::iterator::Signals::new([signal]) {
-            std::thread::spawn(move || {
-                for (n, _) in signals.forever().enumerate() {
-                    gate.stop();
-                    if n > 0 {
-                        std::process::exit(130);
-                    }
-                }
-            });
-        }
-    }
     let bar = if quiet || !std::io::stderr().is_terminal() {
         ProgressBar::hidden()
     } else {

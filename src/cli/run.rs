@@ -4,13 +4,14 @@ use super::Cli;
 use super::exit::{Code, Failure};
 use super::finish;
 use crate::config::Loaded;
+use crate::control::gate::Gate;
 use crate::report::live::{self, Header};
 use crate::runtime::host::{self, RunOptions, Running, Source};
 use crate::runtime::recorder::View;
 use crate::runtime::simulation::Limits;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -27,11 +28,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub events: u64,
     /// End after this much market time, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = parse_seconds)]
     pub seconds: f64,
     /// Market time at which the generated market begins, as nanoseconds since 1970; default now. The same start, seed
     /// and configuration give the same outputs.
-    #[arg(long, value_name = "UNIX_NANOS")]
+    #[arg(long, value_name = "UNIX_NANOS", value_parser = clap::value_parser!(i64).range(0..=4_000_000_000_000_000_000))]
     pub start: Option<i64>,
     /// Placement of the stages, over the configured one.
     #[arg(long)]
@@ -59,6 +60,13 @@ impl Default for RunArgs {
     }
 }
 
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|s| (0.0..=1e9).contains(s))
+        .ok_or_else(|| "expected seconds from 0 (no limit) to 1e9".to_owned())
+}
+
 /// Runs the generated market on the simulated venue.
 ///
 /// # Errors
@@ -83,7 +91,7 @@ pub fn main(cli: &Cli, args: &RunArgs) -> Result<Code, Failure> {
         definitions: Vec::new(),
     };
     let running = host::start(&loaded.config, Source::Generated, options)?;
-    let stop = install_stop(&running)?;
+    let stop = install_stop(&running.gate)?;
     if !cli.json {
         announce(&running, &dir);
     }
@@ -99,20 +107,23 @@ pub fn main(cli: &Cli, args: &RunArgs) -> Result<Code, Failure> {
     Ok(code)
 }
 
-/// Ctrl-C (and SIGTERM): the first asks for a clean end, the third ends the process at once.
-fn install_stop(running: &Running) -> Result<Arc<AtomicBool>, Failure> {
+/// Ctrl-C (and SIGTERM): the first asks for a clean end, the second ends the process at once (its journal is recovered
+/// at the next start, as after any crash).
+pub fn install_stop(gate: &Arc<Gate>) -> Result<Arc<AtomicBool>, Failure> {
     let over = Arc::new(AtomicBool::new(false));
-    let asked = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_usize(signal, Arc::clone(&asked), 1)
+        // In this order: the first signal finds the flag down and raises it, the second finds it up.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&asked))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&asked)))
             .map_err(|e| Failure::new(Code::Error, format!("cannot watch for Ctrl-C: {e}")))?;
     }
-    let (gate, over_of_thread) = (Arc::clone(&running.gate), Arc::clone(&over));
+    let (gate, over_of_thread) = (Arc::clone(gate), Arc::clone(&over));
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
             while !over_of_thread.load(Ordering::Acquire) {
-                if asked.load(Ordering::Acquire) > 0 {
+                if asked.load(Ordering::Acquire) {
                     gate.stop();
                     return;
                 }
@@ -126,7 +137,7 @@ fn install_stop(running: &Running) -> Result<Arc<AtomicBool>, Failure> {
 fn announce(running: &Running, dir: &std::path::Path) {
     let restored = &running.restored;
     if restored.sequence_last > 0 {
-        println!(
+        crate::say!(
             "continuing the journal in {} behind sequence {} (epoch {}; {} audit records restored)",
             dir.display(),
             restored.sequence_last,
@@ -134,9 +145,9 @@ fn announce(running: &Running, dir: &std::path::Path) {
             restored.records
         );
     } else {
-        println!("new journal in {}", dir.display());
+        crate::say!("new journal in {}", dir.display());
     }
-    println!("placement {}; Ctrl-C ends the run", running.placement);
+    crate::say!("placement {}; Ctrl-C ends the run", running.placement);
 }
 
 /// One line a second.
@@ -148,16 +159,15 @@ fn lines(running: &Running, shared: &Mutex<View>, quiet: bool) {
             continue;
         }
         next += Duration::from_secs(1);
-        if let Ok(view) = shared.lock() {
-            let c = &view.counts;
-            println!(
-                "sequence {}  signals {}  orders {}  fills {}  refused {}  gate {}",
-                view.sequence,
+        let now = shared.lock().map(|view| (view.sequence, view.counts, view.gate));
+        if let Ok((sequence, c, gate)) = now {
+            crate::say!(
+                "sequence {sequence}  signals {}  orders {}  fills {}  refused {}  gate {}",
                 c.signals,
                 c.orders,
                 c.fills,
                 c.refused,
-                live::gate_words(view.gate)
+                live::gate_words(gate)
             );
         }
     }

@@ -32,9 +32,9 @@ pub fn main(cli: &Cli, args: &VerifyArgs) -> Result<Code, Failure> {
         if let serde_json::Value::Object(map) = &mut value {
             map.insert("ok".to_owned(), serde_json::json!(sound));
         }
-        println!("{value}");
+        crate::say!("{value}");
     } else {
-        println!(
+        crate::say!(
             "{} records, sequence {} to {}, epoch {}, in {} segments ({} bytes)",
             grouped(result.records),
             result.sequence_first,
@@ -44,22 +44,22 @@ pub fn main(cli: &Cli, args: &VerifyArgs) -> Result<Code, Failure> {
             grouped(result.bytes)
         );
         if result.dropped > 0 {
-            println!("{} segments were dropped by retention, by its own record", result.dropped);
+            crate::say!("{} segments were dropped by retention, by its own record", result.dropped);
         }
         if result.unchained > 0 {
-            println!("{} records at the end are not chained yet (the writer is running, or died)", result.unchained);
+            crate::say!("{} records at the end are not chained yet (the writer is running, or died)", result.unchained);
         }
         for f in &result.findings {
             let log = f.log.map_or_else(|| "both logs".to_owned(), |log| format!("{log:?}").to_lowercase());
-            println!("FAULT  {log}, segment {}, byte {}, sequence {}: {}", f.segment, f.offset, f.sequence, f.what);
+            crate::say!("FAULT  {log}, segment {}, byte {}, sequence {}: {}", f.segment, f.offset, f.sequence, f.what);
             if !f.expected.is_empty() || !f.found.is_empty() {
-                println!("       expected {}, found {}", f.expected, f.found);
+                crate::say!("       expected {}, found {}", f.expected, f.found);
             }
         }
         if sound {
-            println!("nothing was altered, lost or cut off");
+            crate::say!("nothing was altered, lost or cut off");
         } else {
-            println!("{} faults; keep the folder as it is and compare with a copy", result.findings_total);
+            crate::say!("{} faults; keep the folder as it is and compare with a copy", result.findings_total);
         }
     }
     Ok(if sound { Code::Ok } else { Code::Error })

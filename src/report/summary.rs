@@ -5,6 +5,7 @@ use super::number::{grouped, money, nanos, px, qty};
 use crate::event::market::{InvalidReason, flags};
 use crate::metric::latency::{BYTES_TO_DECISION, BYTES_TO_ORDER, LatencySet};
 use crate::runtime::host::{Outcome, span};
+use crate::runtime::simulation::Ended;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -105,6 +106,7 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "instruments": instruments,
         "problems": outcome.problems.told,
         "problem_count": outcome.problems.count,
+        "ended": outcome.ended.name(),
         "error": outcome.problems.fatal,
     })
 }
@@ -137,6 +139,9 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         outcome.seconds,
         grouped(rate(outcome.counts.events, outcome.seconds)),
     )?;
+    if outcome.ended == Ended::Stopped {
+        writeln!(text, "stopped     before the end of the data")?;
+    }
     writeln!(text, "placement   {}", outcome.placement)?;
     writeln!(
         text,

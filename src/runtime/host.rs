@@ -10,7 +10,7 @@ use super::loader::{self, LoaderProgress};
 use super::problems::Problems;
 use super::recorder::View;
 use super::recovery::{self, Restored};
-use super::simulation::{Limits, LoopProgress, Simulation, SimulationCounts, Surroundings};
+use super::simulation::{Ended, Limits, LoopProgress, Simulation, SimulationCounts, Surroundings};
 use super::topology::{self, Front, TopologyError, TopologySetup};
 use super::venue_side::{Exchange, VenueSide};
 use crate::config::{Config, ConfigError};
@@ -63,6 +63,14 @@ pub enum HostError {
     /// The captures hold no message at all.
     #[error("nothing to replay: the files hold no market message")]
     NothingToReplay,
+    /// More process starts than order ids can tell apart.
+    #[error(
+        "this journal has seen 65 535 process starts, which is as many as order ids can tell apart; begin a new [host] data_dir"
+    )]
+    Epochs,
+    /// Stopped before anything had happened.
+    #[error("stopped before the first message")]
+    StoppedEarly,
     /// A thread could not be started or ended badly.
     #[error("{0}")]
     Thread(String),
@@ -116,6 +124,8 @@ pub struct Running {
 pub struct Outcome {
     /// What the loop counted.
     pub counts: SimulationCounts,
+    /// How it came to its end.
+    pub ended: Ended,
     /// What the recorder saw.
     pub view: View,
     /// All instruments.
@@ -174,6 +184,62 @@ pub fn short_hash(bytes: &[u8]) -> [u8; 16] {
     short
 }
 
+/// Hash of the program that runs, so that a journal tells which build wrote it; zero if it cannot be read.
+fn build_hash() -> [u8; 16] {
+    std::env::current_exe().and_then(std::fs::read).map_or([0; 16], |bytes| short_hash(&bytes))
+}
+
+/// Checks everything in a configuration that can be checked without touching a disk or a core.
+///
+/// # Errors
+/// What is wrong, with its section.
+pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
+    let host = HostTag::new(&config.host.name).ok_or_else(|| {
+        ConfigError::room(
+            "host",
+            format!("name = `{}`: expected 1 to 10 letters, digits, `-` or `_`", config.host.name),
+        )
+    })?;
+    let range = |section: &'static str, name: &str, value: u64, low: u64, high: u64| {
+        if (low..=high).contains(&value) {
+            Ok(())
+        } else {
+            Err(ConfigError::room(section, format!("{name} = {value}: expected {low} to {high}")))
+        }
+    };
+    let topology = &config.topology;
+    range("host", "timer_interval_ms", config.host.timer_interval_ms, 1, 60_000)?;
+    range("topology", "ring_slots", topology.ring_slots as u64, 64, 1 << 22)?;
+    if !topology.ring_slots.is_power_of_two() {
+        return Err(ConfigError::room(
+            "topology",
+            format!("ring_slots = {}: expected a power of two", topology.ring_slots),
+        ));
+    }
+    range("topology", "watermark_percent", u64::from(topology.watermark_percent), 10, 95)?;
+    range("topology", "instruments_max", topology.instruments_max as u64, 1, 100_000)?;
+    if config.journal.retention_bytes_audit > 0 {
+        return Err(ConfigError::room(
+            "journal",
+            "retention_bytes_audit must be 0: a restart takes positions and orders from the whole audit log",
+        ));
+    }
+    config.journal.check().map_err(|e| ConfigError::room("journal", e))?;
+    config.sim.validate().map_err(|e| ConfigError::room("sim", e))?;
+    let generated = config.sim.generator.instruments.len();
+    if generated > topology.instruments_max {
+        return Err(ConfigError::room(
+            "topology",
+            format!(
+                "instruments_max = {} is less than the {generated} generated instruments",
+                topology.instruments_max
+            ),
+        ));
+    }
+    stages(config)?;
+    Ok(host)
+}
+
 /// Starts a run; the calling thread stays free to show it.
 ///
 /// # Errors
@@ -181,6 +247,7 @@ pub fn short_hash(bytes: &[u8]) -> [u8; 16] {
 pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Running, HostError> {
     let tsc = Tsc::new();
     let begun = tsc.read();
+    let host = validate(config)?;
     let mut stages = stages(config)?;
     let now = wall_now();
     let mut restored = Restored::default();
@@ -201,21 +268,25 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
         if recovery.sequence_last > 0 {
             restored = recovery::restore(dir, &mut stages)?;
         }
+        if let Some((from, to)) = recovery.gap {
+            tracing::warn!(
+                "the journal lost market data between sequence {from} and {to} (see `tickpath verify`); orders and positions are whole"
+            );
+        }
         first_sequence = recovery.sequence_last + 1;
         restored.sequence_last = recovery.sequence_last;
+        restored.epoch_last = restored.epoch_last.max(recovery.epoch_last);
         writer = Some(opened);
     }
     let epoch = restored.epoch_last + 1;
-    let resolved = toml::to_string(config).map_err(|e| ConfigError::room("config", e))?;
-    if let (Some(writer), Some(dir)) = (&mut writer, &options.journal_dir) {
-        writer.set_epoch(epoch);
-        journal::write_meta(dir, &config_name(epoch), resolved.as_bytes())?;
+    if epoch > u64::from(u16::MAX) {
+        return Err(HostError::Epochs);
     }
-    let epoch_start = EpochStart {
-        epoch,
-        config_hash: short_hash(resolved.as_bytes()),
-        build_hash: short_hash(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).as_bytes()),
-    };
+    let resolved = toml::to_string(config).map_err(|e| ConfigError::room("config", e))?;
+    if let Some(writer) = &mut writer {
+        writer.set_epoch(epoch);
+    }
+    let epoch_start = EpochStart { epoch, config_hash: short_hash(resolved.as_bytes()), build_hash: build_hash() };
 
     let mut directory = Directory::new(config.topology.instruments_max);
     for instrument in &restored.instruments {
@@ -223,7 +294,12 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
     }
     directory.catalogue(options.definitions.iter().copied());
     let latency = LatencyModel::new(&config.sim.latency).map_err(|e| ConfigError::room("sim.latency", e))?;
-    let start_at = options.start.unwrap_or(now);
+    let mut start_at = options.start.unwrap_or(now);
+    if matches!(source, Source::Generated) && restored.sequence_last > 0 && start_at <= restored.time_last {
+        // Rates, ages and cool-downs count in the time of the inputs: it must not go back.
+        start_at = restored.time_last.saturating_add(1);
+        tracing::warn!("market time would go back: the journal already reaches {start_at}; the run begins there");
+    }
     let exchange = exchange(config, &source, &mut directory, &restored, start_at, epoch)?;
     let opening_instruments: Vec<Instrument> = directory.all().to_vec();
 
@@ -233,9 +309,6 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
     let stamp_cost_ns = if config.topology.stamps { tsc.cost_ns() } else { 0.0 };
     let run_clock = tsc.clone();
     let durability = if writer.is_some() { config.journal.durability } else { Durability::None };
-    let host = HostTag::new(&config.host.name.replace('-', "_")).ok_or_else(|| {
-        ConfigError::room("host", format!("name `{}`: 1 to 10 letters, digits, `-` or `_`", config.host.name))
-    })?;
     let started = topology::start(TopologySetup {
         host,
         config: config.topology.clone(),
@@ -247,6 +320,10 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
         shared: options.shared.clone(),
         tsc,
     })?;
+    // Only now, when nothing can refuse any more: this file says what the epoch in the journal ran with.
+    if let Some(dir) = &options.journal_dir {
+        journal::write_meta(dir, &config_name(epoch), resolved.as_bytes())?;
+    }
     let gate = Arc::clone(&started.gate);
     let outlet = Arc::clone(&started.outlet);
     let progress = Arc::new(LoopProgress::default());
@@ -286,23 +363,38 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
     let generated = loader_thread.is_none();
     let (tsc_of_run, progress_of_run) = (run_clock, Arc::clone(&progress));
     let body = move || -> Result<Outcome, HostError> {
-        if let Some(core) = core {
-            cores::pin_current(core, "sequencer").map_err(|e| HostError::Thread(e.to_string()))?;
+        if let Some(core) = core
+            && let Err(error) = cores::pin_current(core, "sequencer")
+        {
+            finish.join(first_sequence - 1);
+            return Err(HostError::Thread(error.to_string()));
         }
         let Front { sequencer, orders, durable } = front;
         let side = VenueSide::new(orders, exchange, latency, durable);
         let mut simulation = Simulation::new(sequencer, side, inflow, decoders, directory, around);
         // A replay begins when its data does, so that the same data gives the same outputs.
         let begin = if generated { Some(start_at) } else { simulation.first_frame() };
-        if let Some(at) = begin {
-            for input in &mut opening {
-                input.ts_recv = at;
-            }
+        let Some(at) = begin else {
+            // Nothing was published: the journal stays as it was.
+            finish.join(first_sequence - 1);
+            let stopped = gate_of_run.is_stopping();
+            let faults = simulation.take_faults();
+            return Err(if stopped {
+                HostError::StoppedEarly
+            } else if let Some(fault) = faults.into_iter().next() {
+                HostError::Thread(fault)
+            } else {
+                HostError::NothingToReplay
+            });
+        };
+        for input in &mut opening {
+            input.ts_recv = at;
         }
         let clock = Instant::now();
         simulation.begin(&opening);
         let counts = simulation.run();
         let last = simulation.last_sequence();
+        let ended = simulation.ended();
         let (directory, problems, stalls) = simulation.into_parts();
         let (view, trouble) = finish.join(last);
         let seconds = clock.elapsed().as_secs_f64();
@@ -315,11 +407,9 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
         {
             problems.fatal("the loader thread panicked".to_owned());
         }
-        if begin.is_none() && problems.is_clean() {
-            return Err(HostError::NothingToReplay);
-        }
         Ok(Outcome {
             counts,
+            ended,
             view,
             instruments: directory.all().to_vec(),
             problems,
@@ -366,16 +456,23 @@ pub fn config_name(epoch: u64) -> String {
     format!("config-{epoch}.toml")
 }
 
-/// The configuration that the newest epoch of the journal in `dir` ran with.
+/// The text of the configuration that `epoch` of the journal in `dir` ran with; checked against `hash`, which is in the
+/// journal.
 ///
 /// # Errors
-/// [`ConfigError`] if there is none or it cannot be read.
-pub fn config_of(dir: &Path) -> Result<Config, ConfigError> {
-    let mut epoch = 1;
-    while dir.join(config_name(epoch + 1)).exists() {
-        epoch += 1;
+/// [`ConfigError`] if it is not there, cannot be read, or was changed since.
+pub fn config_text_of(dir: &Path, epoch: u64, hash: &[u8; 16]) -> Result<String, ConfigError> {
+    let path = dir.join(config_name(epoch));
+    let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+    if short_hash(text.as_bytes()) != *hash {
+        return Err(ConfigError::Invalid {
+            origin: path.display().to_string(),
+            message: "this is not the configuration that the journal was written with (its hash is in the journal); \
+                      put the original back, or give another one with --config to see what it would have changed"
+                .to_owned(),
+        });
     }
-    Ok(crate::config::load(Some(&dir.join(config_name(epoch))), std::iter::empty())?.config)
+    Ok(text)
 }
 
 fn exchange(

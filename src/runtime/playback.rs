@@ -1,12 +1,16 @@
 //! Edge: a journal through the stages again, on one thread: what parity, export and recovery stand on.
 
 use super::group::Stages;
+use super::host;
+use crate::config::{Config, ConfigError};
 use crate::event::digest::{OutputHash, SECTION_NAMES, SlotDigest};
-use crate::event::input::InputKind;
+use crate::event::input::{EpochStart, InputKind};
 use crate::event::slot::Slot;
-use crate::journal::{Entry, JournalError, Reader};
+use crate::journal::{Entry, JournalError, Reader, read_dropped};
 use crate::types::ids::Sequence;
 use bytemuck::Zeroable;
+use std::ops::ControlFlow;
+use std::path::Path;
 
 /// The first place where a replayed journal differs from what was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -34,6 +38,8 @@ pub struct PlaybackReport {
     pub replayed: u64,
     /// Slots that could not: the journal no longer has all market data before them (retention).
     pub restored_only: u64,
+    /// Inputs that are in neither log, and that retention did not drop: lost (a full disk, a power cut).
+    pub lost: u64,
     /// Epochs met.
     pub epochs: u64,
     /// Last sequence.
@@ -46,42 +52,82 @@ pub struct PlaybackReport {
     pub output_hash: String,
 }
 
-/// Plays `reader` through `stages`; `visit` sees each slot that was replayed.
+/// Why a journal could not be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaybackError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The configuration of an epoch.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// Where the configuration of each epoch comes from.
+pub enum Settings<'a> {
+    /// What the journal was written with: `config-{epoch}.toml` beside it, checked against the hash in the journal.
+    Recorded,
+    /// Another one, for all epochs: what would it have changed?
+    Given(&'a Config),
+}
+
+/// Plays the journal in `dir` through the stages; `visit` sees each slot that was replayed, and the names of its features.
 ///
-/// Where market data has been dropped by retention, the stages are carried over the hole by what the audit log has, and
-/// take up again at the next process start.
+/// An epoch with another configuration gets stages made from it, which take over positions and orders from the audit log,
+/// just as the process did that began it. Where market data is missing, the stages are carried over the hole by what the
+/// audit log has, and take up again at the next process start.
 ///
 /// # Errors
-/// [`JournalError`] of the reader.
+/// [`PlaybackError`].
 pub fn play(
-    reader: &mut Reader,
-    stages: &mut Stages,
-    mut visit: impl FnMut(&Slot, &SlotDigest) -> std::ops::ControlFlow<()>,
-) -> Result<PlaybackReport, JournalError> {
+    dir: &Path,
+    settings: &Settings<'_>,
+    mut visit: impl FnMut(&Slot, &[String]) -> ControlFlow<()>,
+) -> Result<PlaybackReport, PlaybackError> {
+    let mut reader = Reader::open(dir)?;
+    // Retention says what it dropped: a hole up to there is explained, any other is a loss.
+    let dropped_to = read_dropped(dir)?.iter().map(|d| d.last).max().unwrap_or(0);
     let mut entry = Entry::default();
     let mut slot = Slot::zeroed();
     let mut hash = OutputHash::default();
     let mut report = PlaybackReport::default();
+    let mut current: Option<(String, Stages, Vec<String>)> = None;
     let mut whole = true;
     while reader.next(&mut entry)? {
         let is_epoch = entry.input.kind == InputKind::Epoch.code();
-        report.epochs += u64::from(is_epoch);
         if entry.sequence != report.last_sequence + 1 {
             whole = false;
+            report.lost += (entry.sequence - 1).saturating_sub(report.last_sequence.max(dropped_to));
+        }
+        if is_epoch {
+            report.epochs += 1;
+            whole = true;
+            let start = entry.input.payload::<EpochStart>();
+            let (text, config) = match settings {
+                Settings::Given(config) => (String::new(), (*config).clone()),
+                Settings::Recorded => {
+                    let text = host::config_text_of(dir, start.epoch, &start.config_hash)?;
+                    let config = toml::from_str(&text).map_err(|e| ConfigError::room("config", e))?;
+                    (text, config)
+                }
+            };
+            if current.as_ref().is_none_or(|(known, _, _)| *known != text) {
+                let mut stages = host::stages(&config)?;
+                restore_before(dir, entry.sequence, &mut stages)?;
+                let names = stages.feature.names().to_vec();
+                current = Some((text, stages, names));
+            }
         }
         report.last_sequence = entry.sequence;
-        whole |= is_epoch;
+        let Some((_, stages, names)) = &mut current else {
+            report.restored_only += 1;
+            continue;
+        };
         if !whole {
             report.restored_only += 1;
             if let Some(audit) = &entry.audit {
                 stages.risk.restore(&entry.input, &audit.risk, &audit.execution);
                 stages.execution.restore(&entry.input, &audit.risk, &audit.execution);
-            }
-            if entry.input.kind == InputKind::Definition.code() {
-                slot.input = entry.input;
-                stages.market.on_slot(&slot.input, &mut slot.market);
-                stages.feature.on_slot(&slot.input, &slot.market, &mut slot.features);
-                stages.signal.on_slot(&slot.input, &slot.market, &slot.features, &mut slot.signal);
             }
             continue;
         }
@@ -96,12 +142,43 @@ pub fn play(
                 report.first_divergence = Some(divergence(&entry, &slot, &digest));
             }
         }
-        if visit(&slot, &digest).is_break() {
+        if visit(&slot, names).is_break() {
             break;
         }
     }
     report.output_hash = hash.to_string();
     Ok(report)
+}
+
+/// Names of the features of the first epoch in the journal.
+///
+/// # Errors
+/// [`PlaybackError`].
+pub fn feature_names(dir: &Path) -> Result<Vec<String>, PlaybackError> {
+    let mut reader = Reader::audit_only(dir)?;
+    let mut entry = Entry::default();
+    while reader.next(&mut entry)? {
+        if entry.input.kind == InputKind::Epoch.code() {
+            let start = entry.input.payload::<EpochStart>();
+            let text = host::config_text_of(dir, start.epoch, &start.config_hash)?;
+            let config: Config = toml::from_str(&text).map_err(|e| ConfigError::room("config", e))?;
+            return Ok(host::stages(&config)?.feature.names().to_vec());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Positions and orders as the audit log has them up to `sequence`.
+fn restore_before(dir: &Path, sequence: Sequence, stages: &mut Stages) -> Result<(), JournalError> {
+    let mut reader = Reader::audit_only(dir)?;
+    let mut entry = Entry::default();
+    while reader.next(&mut entry)? && entry.sequence < sequence {
+        if let Some(audit) = &entry.audit {
+            stages.risk.restore(&entry.input, &audit.risk, &audit.execution);
+            stages.execution.restore(&entry.input, &audit.risk, &audit.execution);
+        }
+    }
+    Ok(())
 }
 
 fn divergence(entry: &Entry, slot: &Slot, digest: &SlotDigest) -> Divergence {

@@ -138,7 +138,8 @@ impl Recorder {
                 && published.elapsed() >= PUBLISH_EVERY
             {
                 published = Instant::now();
-                if let Ok(mut shared) = shared.lock() {
+                // Whoever looks at it may be stuck (a terminal that does not read): then this time is left out.
+                if let Ok(mut shared) = shared.try_lock() {
                     shared.clone_from(&self.view);
                 }
             }
@@ -149,11 +150,6 @@ impl Recorder {
         {
             self.view.journal_fault = Some(error.to_string());
             fault = Some(error);
-        }
-        if let Some(shared) = &self.setup.shared
-            && let Ok(mut shared) = shared.lock()
-        {
-            shared.clone_from(&self.view);
         }
         (self.view, fault)
     }

@@ -24,6 +24,8 @@ pub struct Restored {
     pub instruments: Vec<Instrument>,
     /// Last price seen of each instrument in the audit log (an own order or fill), for continuing a generated market.
     pub last_prices: BTreeMap<InstrumentId, Px>,
+    /// Latest time of an audit record.
+    pub time_last: UnixNanos,
     /// Records read.
     pub records: u64,
 }
@@ -38,6 +40,7 @@ pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError
     let mut entry = Entry::default();
     while reader.next(&mut entry)? {
         restored.records += 1;
+        restored.time_last = restored.time_last.max(entry.input.ts_recv);
         restored.sequence_last = restored.sequence_last.max(entry.sequence);
         if entry.input.kind == InputKind::Epoch.code() {
             restored.epoch_last = entry.input.payload::<EpochStart>().epoch;

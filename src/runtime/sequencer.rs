@@ -137,10 +137,16 @@ impl Sequencer {
     }
 
     /// Publishes that `reason` holds or holds no longer.
-    pub fn change_gate(&mut self, reason: GateReason, closed: bool, now: UnixNanos, meanwhile: &mut impl Meanwhile) {
+    pub fn change_gate(
+        &mut self,
+        reason: GateReason,
+        closed: bool,
+        now: UnixNanos,
+        meanwhile: &mut impl Meanwhile,
+    ) -> Sequence {
         let change = GateChange { reason: reason.code(), closed: u8::from(closed), reserved: [0; 6] };
         let input = Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, now, &change);
-        self.put(&input, meanwhile);
+        self.put(&input, meanwhile)
     }
 
     /// Waits until the execution stage has handled `sequence`.

@@ -37,6 +37,18 @@ pub struct Limits {
     pub nanos_max: Nanos,
 }
 
+crate::code_enum! {
+    /// How a run came to its end.
+    pub enum Ended {
+        /// There was no more data.
+        Data = 1, "data";
+        /// A limit that it was given.
+        Limit = 2, "limit";
+        /// Somebody asked for it, or the journal failed.
+        Stopped = 3, "stopped";
+    }
+}
+
 /// What the loop has counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SimulationCounts {
@@ -101,6 +113,8 @@ pub struct Simulation {
     seen: Vec<u64>,
     problems: Problems,
     stopping_at: Option<UnixNanos>,
+    ended: Ended,
+    first_sequence: Sequence,
 }
 
 /// What was published.
@@ -114,11 +128,14 @@ struct Ledger {
 
 impl Ledger {
     #[inline]
-    fn enter(&mut self, input: &Input, sequence: Sequence) {
-        self.counts.inputs += 1;
+    fn enter(&mut self, input: &Input, sequence: Sequence, side: &mut VenueSide) {
         if !self.started {
             self.started = true;
             self.counts.first = input.ts_recv;
+            self.counts.last = input.ts_recv;
+        }
+        if input.ts_recv < self.counts.last {
+            side.late(sequence, self.counts.last);
         }
         self.counts.last = self.counts.last.max(input.ts_recv);
         match self.open.back_mut() {
@@ -159,6 +176,7 @@ impl Simulation {
             open: VecDeque::with_capacity(1 << 16),
         };
         let waiter = Waiter::new(around.wait);
+        let first_sequence = sequencer.next_sequence();
         Self {
             sequencer,
             side,
@@ -172,6 +190,8 @@ impl Simulation {
             seen,
             problems: Problems::default(),
             stopping_at: None,
+            ended: Ended::Data,
+            first_sequence,
         }
     }
 
@@ -198,6 +218,11 @@ impl Simulation {
         }
     }
 
+    /// What the loader found wrong, where nothing was sequenced at all.
+    pub fn take_faults(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.inflow.faults)
+    }
+
     /// The instruments known.
     pub fn directory(&self) -> &Directory {
         &self.directory
@@ -207,6 +232,7 @@ impl Simulation {
     pub fn set_limits(&mut self, limits: Limits) {
         self.around.limits = limits;
         self.stopping_at = None;
+        self.ended = Ended::Data;
     }
 
     /// Runs to the end: of the data, of the limits, or when asked to stop.
@@ -220,7 +246,13 @@ impl Simulation {
         for fault in self.inflow.faults.drain(..) {
             self.problems.fatal(fault);
         }
+        self.ledger.counts.inputs = last + 1 - self.first_sequence;
         self.ledger.counts
+    }
+
+    /// How the run came to its end.
+    pub fn ended(&self) -> Ended {
+        self.ended
     }
 
     /// The last sequence that was given.
@@ -322,7 +354,11 @@ impl Simulation {
         if must > 0 {
             self.sequencer.await_execution(must, &mut self.side);
         }
-        self.side.drain() || must > 0
+        let any = self.side.drain();
+        if must > 0 {
+            self.side.forget_late(must);
+        }
+        any || must > 0
     }
 
     fn is_over(&mut self, at: UnixNanos) -> bool {
@@ -331,32 +367,39 @@ impl Simulation {
             || (limits.nanos_max > 0
                 && self.ledger.started
                 && at.saturating_sub(self.ledger.counts.first) > limits.nanos_max);
-        if self.stopping_at.is_none() && (reached || self.around.gate.is_stopping()) {
-            self.stopping_at = Some(at);
-            if self.around.gate.is_stopping() && self.around.pacer.is_some() {
+        let stop = self.around.gate.is_stopping();
+        if self.stopping_at.is_none() {
+            if !reached && !stop {
+                return false;
+            }
+            self.ended = if stop { Ended::Stopped } else { Ended::Limit };
+            let now = self.ledger.counts.last;
+            self.stopping_at = Some(now);
+            if self.around.pacer.is_some() {
                 // A clean end: no new orders, working ones are cancelled, and their reports are waited for.
-                self.sequencer.change_gate(GateReason::Shutdown, true, at, &mut self.side);
+                self.sequencer.tell(now, &mut self.side);
+                let sequence = self.sequencer.change_gate(GateReason::Shutdown, true, now, &mut self.side);
+                self.sequencer.await_execution(sequence, &mut self.side);
             }
         }
-        match self.stopping_at {
-            None => false,
-            Some(_) if self.around.pacer.is_none() || reached => true,
-            Some(since) => {
-                self.around.outlet.open_orders.load(Ordering::Acquire) == 0 && at > since.saturating_add(SECONDS / 10)
-                    || at > since.saturating_add(2 * SECONDS)
-            }
-        }
+        let since = self.stopping_at.unwrap_or(at);
+        self.around.pacer.is_none()
+            || self.around.outlet.open_orders.load(Ordering::Acquire) == 0
+            || at > since.saturating_add(2 * SECONDS)
     }
 
-    /// Waits for wall time; `false` if something may have changed meanwhile.
+    /// Waits for wall time; `false` if the run is to end meanwhile. Once it ends, market time is no longer held to the wall.
     fn wait_until(&mut self, at: UnixNanos) -> bool {
         let Some(pacer) = &mut self.around.pacer else { return true };
+        if self.stopping_at.is_some() {
+            return true;
+        }
         loop {
             let wait = pacer.wait_ns(at);
             if wait == 0 {
                 return true;
             }
-            if self.stopping_at.is_none() && self.around.gate.is_stopping() {
+            if self.around.gate.is_stopping() {
                 return false;
             }
             pacer.rest(wait);
@@ -366,7 +409,7 @@ impl Simulation {
     #[inline]
     fn publish(&mut self, input: &Input) {
         let sequence = self.sequencer.publish(input, &mut self.side);
-        self.ledger.enter(input, sequence);
+        self.ledger.enter(input, sequence, &mut self.side);
     }
 
     fn on_timer(&mut self, at: UnixNanos) {
@@ -427,7 +470,7 @@ impl Simulation {
             }
             let input = &self.batch.as_slice()[i];
             let sequence = self.sequencer.publish(input, &mut self.side);
-            self.ledger.enter(input, sequence);
+            self.ledger.enter(input, sequence, &mut self.side);
             self.side.on_market(&self.batch.as_slice()[i]);
         }
     }

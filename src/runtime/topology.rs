@@ -24,6 +24,7 @@ use super::recorder::{Recorder, RecorderSetup, View};
 use super::sections::stage_sections;
 use super::sequencer::Sequencer;
 use crate::control::gate::Gate;
+use crate::event::execution::COMMANDS_MAX;
 use crate::event::input::Input;
 use crate::event::slot::Slot;
 use crate::journal::{Durability, JournalError, Writer};
@@ -153,16 +154,15 @@ pub fn start(setup: TopologySetup) -> Result<Started, TopologyError> {
     let mut built = builder.build()?;
     let execution = built.cursor(before);
 
-    // 5 Approved orders, back to the sequencer's thread.
-    let (order_sender, order_receiver) = spsc::channel(4096);
+    // 5 Approved orders, back to the sequencer's thread. One timer gives each instrument a slot before it drains.
+    let (order_sender, order_receiver) = spsc::channel(COMMANDS_MAX * setup.config.instruments_max + 4096);
     let outlet = OrderOutlet::new(OrderEncoder::new(), setup.host, order_sender, Arc::clone(&outlet_counters));
     let mut hand = Hand::new(setup.stages, outlet);
 
     // 2 The sequencer's thread, with the first group.
     let first_group = (from < to).then(|| hand.deal(from, to, stamps.clone()));
-    let watermark = setup
-        .live
-        .then(|| setup.config.ring_slots as u64 * u64::from(setup.config.watermark_percent.clamp(1, 100)) / 100);
+    let watermark =
+        setup.live.then(|| (setup.config.ring_slots as u64 * u64::from(setup.config.watermark_percent) / 100).max(1));
     let producer = built.take_producer();
     let sequencer = Sequencer::new(producer, first_group, execution, wait, Arc::clone(&gate), watermark);
 
@@ -280,7 +280,11 @@ impl Finish {
     }
 }
 
-fn checked_cores(
+/// The cores of the hot threads, checked: one for each, all there, none twice (the recorder's counts too).
+///
+/// # Errors
+/// [`TopologyError`].
+pub fn checked_cores(
     config: &TopologyConfig,
     placement: &Placement,
     allowed: &[usize],

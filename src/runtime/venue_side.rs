@@ -33,6 +33,8 @@ pub struct VenueSide {
     /// Orders under way, with the time of their arrival; never decreasing.
     arrivals: VecDeque<(UnixNanos, Outgoing)>,
     arrived_last: UnixNanos,
+    /// Inputs whose own time lies before what was already sequenced, with the time that counts for their orders.
+    late: VecDeque<(Sequence, UnixNanos)>,
     exchange: Exchange,
     latency: LatencyModel,
     reports: VecDeque<(UnixNanos, VenueReport)>,
@@ -57,6 +59,7 @@ impl VenueSide {
             orders,
             arrivals: VecDeque::with_capacity(4096),
             arrived_last: UnixNanos::MIN,
+            late: VecDeque::with_capacity(1024),
             exchange,
             latency,
             reports: VecDeque::with_capacity(4096),
@@ -87,12 +90,32 @@ impl VenueSide {
         while let Some(outgoing) = self.orders.try_recv() {
             any = true;
             let key = outgoing.order.command().client_order_id.0;
-            let at = outgoing.ts.saturating_add(self.latency.entry(key));
+            let at = self.decided_at(&outgoing).saturating_add(self.latency.entry(key));
             // One connection to the venue: a later message does not overtake an earlier one.
             self.arrived_last = self.arrived_last.max(at);
             self.arrivals.push_back((self.arrived_last, outgoing));
         }
         any
+    }
+
+    /// Tells that the input `sequence` was handled at `now`, though its own time lies before that (a capture's times may go
+    /// back): its orders are decided now, not in the past.
+    pub fn late(&mut self, sequence: Sequence, now: UnixNanos) {
+        self.late.push_back((sequence, now));
+    }
+
+    /// Forgets what concerns inputs up to `executed`, whose orders have all been taken over.
+    pub fn forget_late(&mut self, executed: Sequence) {
+        while self.late.front().is_some_and(|l| l.0 <= executed) {
+            self.late.pop_front();
+        }
+    }
+
+    fn decided_at(&self, outgoing: &Outgoing) -> UnixNanos {
+        match self.late.binary_search_by_key(&outgoing.sequence, |l| l.0) {
+            Ok(place) => self.late.get(place).map_or(outgoing.ts, |l| l.1),
+            Err(_) => outgoing.ts,
+        }
     }
 
     /// When the next order reaches the venue.
@@ -150,7 +173,8 @@ impl VenueSide {
         let Some((at, Outgoing { sequence, order, encoded, .. })) = self.arrivals.pop_front() else { return false };
         self.await_durable(sequence, gate);
         let command = *order.command();
-        if command.kind == CommandKind::New.code() && (!encoded || !gate.lets_new_order_pass()) {
+        let new = command.kind == CommandKind::New.code();
+        if !encoded || (new && !gate.lets_new_order_pass()) {
             // It never left: say so, as the venue's refusal would, so that the order's state is right.
             let report = Report {
                 fee: 0,
@@ -160,8 +184,8 @@ impl VenueSide {
                 last_px: command.px,
                 last_qty: Qty(0),
                 cum_qty: Qty(0),
-                leaves_qty: Qty(0),
-                exec_type: ExecType::Rejected.code(),
+                leaves_qty: if new { Qty(0) } else { command.qty },
+                exec_type: if new { ExecType::Rejected } else { ExecType::CancelRejected }.code(),
                 side: command.side,
                 liquidity: 0,
                 reason: VenueReason::Gated.code(),

@@ -19,14 +19,15 @@ use arrayvec::ArrayString;
 /// The longest [`HostTag`]: with epoch, sequence, child and the `c-` of a cancel an id stays within 36 characters.
 pub const HOST_TAG_MAX: usize = 10;
 
-/// The host's name in order ids: 1 to 10 characters of `[A-Za-z0-9_]` (the hyphen separates the parts).
+/// The host's name in order ids: 1 to 10 characters of `[A-Za-z0-9_-]`. The three numbers behind it
+/// are read from the end, so that hyphens in it do no harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostTag(ArrayString<HOST_TAG_MAX>);
 
 impl HostTag {
     /// `None` if `name` is empty, too long, or has other characters.
     pub fn new(name: &str) -> Option<Self> {
-        let fits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let fits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         if fits { ArrayString::from(name).ok().map(Self) } else { None }
     }
 }
@@ -453,7 +454,7 @@ mod tests {
         let quoted = Instrument { symbol: Symbol::from("A\"B").unwrap(), ..instrument(VenueKind::Simulated, 2, 8) };
         assert!(!encoder.define(&quoted));
         assert_eq!(encoder.encode(&order(1), &host, 0), None, "not under its old definition either");
-        for bad in ["", "a-b", "ü", "elevenchars", "a b"] {
+        for bad in ["", "a.b", "ü", "elevenchars", "a b"] {
             assert_eq!(HostTag::new(bad), None, "{bad}");
         }
     }

@@ -87,10 +87,65 @@ fn a_changed_configuration_is_found_by_parity() {
     let text = std::fs::read_to_string(&path).unwrap();
     let changed = text.replace("confidence_min = 0.25", "confidence_min = 0.99");
     assert_ne!(changed, text, "nothing to change was found");
-    std::fs::write(&path, changed).unwrap();
-    let parity = run_json(&["parity", "--journal", arg(&dir)], 1);
+    let other = root.path().join("other.toml");
+    std::fs::write(&other, &changed).unwrap();
+    let parity = run_json(&["parity", "--journal", arg(&dir), "--config", arg(&other)], 1);
     assert!(parity["divergences"].as_u64().unwrap() > 0);
     assert!(parity["first_divergence"]["sequence"].as_u64().unwrap() > 0, "{parity}");
+    // The recorded configuration itself cannot be exchanged unnoticed.
+    std::fs::write(&path, changed).unwrap();
+    let error = run_json(&["parity", "--journal", arg(&dir)], 4);
+    assert!(error["error"].as_str().unwrap().contains("not the configuration that the journal was written with"));
+}
+
+#[test]
+fn a_restart_with_another_configuration_is_still_in_parity() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("j");
+    main_job(&dir, "fused", "15000");
+    let output = tickpath()
+        .args(["run", "--journal", arg(&dir), "--speed", "max", "--events", "15000", "--json"])
+        .args(["--start", "1700000900000000000"])
+        .env("TICKPATH__RISK__ORDERS__SLIPPAGE_TICKS", "7")
+        .env("TICKPATH__RISK__SIZING__NOTIONAL_PER_POSITION", "\"5000\"")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let parity = run_json(&["parity", "--journal", arg(&dir)], 0);
+    assert_eq!((&parity["divergences"], &parity["epochs"]), (&0.into(), &2.into()));
+    // A start that fails leaves no trace.
+    let output = tickpath()
+        .args(["run", "--journal", arg(&dir), "--speed", "max", "--events", "10"])
+        .env("TICKPATH__HOST__NAME", "much-too-long-a-name")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(run_json(&["parity", "--journal", arg(&dir)], 0)["divergences"], 0);
+}
+
+#[test]
+fn market_time_does_not_go_back_at_a_restart() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("j");
+    main_job(&dir, "fused", "15000");
+    let second = main_job(&dir, "fused", "15000");
+    assert!(second["orders"].as_u64().unwrap() > 5, "it trades at once: {second}");
+    assert_eq!(run_json(&["parity", "--journal", arg(&dir)], 0)["divergences"], 0);
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_the_run() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("j");
+    let mut child = tickpath()
+        .args(["run", "--journal", arg(&dir), "--plain", "--speed", "5x", "--seconds", "15"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(run_json(&["verify", "--journal", arg(&dir)], 0)["ok"], true);
 }
 
 #[test]

@@ -28,6 +28,11 @@ impl RowMaker {
         Self { what, features: features.to_vec(), instruments: Vec::new() }
     }
 
+    /// Names of the features that have columns.
+    pub fn feature_names(&self) -> &[String] {
+        &self.features
+    }
+
     /// The columns.
     pub fn columns(&self) -> Vec<Column> {
         use ColumnType::{Float, Int, Text};
