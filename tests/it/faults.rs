@@ -235,9 +235,10 @@ fn times_that_go_back_give_the_same_outputs_in_every_placement() {
             )
         } else {
             format!(
-                r#"{{"stream":"abcusdt@depth@0ms","data":{{"e":"depthUpdate","E":{ms},"T":{ms},"s":"ABCUSDT","U":{id},"u":{id},"pu":{},"b":[["10.00","{b}"]],"a":[["10.01","{a}"]]}}}}"#,
+                r#"{{"stream":"abcusdt@depth@0ms","data":{{"e":"depthUpdate","E":{ms},"T":{ms},"s":"ABCUSDT","U":{},"u":{id},"pu":{},"b":[["10.00","{b}"]],"a":[["10.01","{a}"]]}}}}"#,
+                if n == 1 { 2 } else { id },
                 if n == 1 {
-                    2
+                    1
                 } else if (n - 1) % 3 == 0 {
                     id - 2
                 } else {
