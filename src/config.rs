@@ -213,6 +213,9 @@ fn invalid(origin: &str, error: &toml::de::Error) -> ConfigError {
     if let Some(nearest) = nearest(error.message()) {
         message = format!("{}\nDid you mean `{nearest}`?", message.trim_end());
     }
+    if error.message().contains("missing field") {
+        message = format!("{}\n`tickpath init` writes a file with everything that must be given.", message.trim_end());
+    }
     ConfigError::Invalid { origin: origin.to_owned(), message }
 }
 

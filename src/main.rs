@@ -8,6 +8,13 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // A panic is a fault of ours: say it and end at once, as by kill -9; the next start recovers from the journal. Going on
+    // with a dead stage thread would leave the others waiting for it.
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::abort();
+    }));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).without_time().init();
     let cli = tickpath::cli::Cli::parse();
     ExitCode::from(tickpath::cli::main(&cli) as u8)

@@ -45,6 +45,9 @@ fn parse_format(text: &str) -> Result<Format, String> {
 /// A journal that is not there or damaged, a file that cannot be written, or outputs that are not the recorded ones.
 pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
     super::must_be_journal(&args.journal)?;
+    if cli.json && args.out.is_none() {
+        return Err(Failure::new(Code::Usage, "with --json the rows need a file of their own: give --out FILE"));
+    }
     let mut maker = RowMaker::new(args.what, &playback::feature_names(&args.journal)?);
     let shown = args.out.as_ref().map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());
     let failed = |e: std::io::Error| Failure::new(Code::Error, format!("cannot write {shown}: {e}"));
@@ -89,6 +92,22 @@ pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
         } else {
             crate::say!("{} rows of {} inputs in {shown}", grouped(rows), grouped(report.replayed));
         }
+    }
+    if report.restored_only > 0 && matches!(args.what, What::Bbo | What::Trades | What::Candles | What::Features) {
+        eprintln!(
+            "tickpath: {} inputs lie where market data is gone (retention, or lost: see `tickpath parity`): {} has no rows before the next process start behind them",
+            grouped(report.restored_only),
+            args.what
+        );
+    }
+    if report.lost > 0 {
+        return Err(Failure::new(
+            Code::Error,
+            format!(
+                "{} inputs of the journal were lost; the rows are of what is left; see `tickpath verify`",
+                report.lost
+            ),
+        ));
     }
     if report.divergences > 0 {
         return Err(Failure::new(

@@ -7,7 +7,7 @@ use crate::config::Mode;
 use crate::runtime::host::{self, RunOptions, Running, Source};
 use crate::runtime::simulation::{Ended, Limits};
 use crate::types::instrument::{Instrument, VenueKind};
-use crate::venue::capture::{self, CaptureOptions};
+use crate::venue::capture::{self, CaptureOptions, DecoderKind};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -99,6 +99,14 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
     let mut readers = Vec::with_capacity(args.files.len());
     for file in &args.files {
         readers.push(capture::open(file, &options)?);
+    }
+    let touch_only = readers.iter().any(|r| matches!(r.decoder(), DecoderKind::Lobster { .. }));
+    if touch_only && loaded.config.market.lobster_level_1 && loaded.config.host.mode != Mode::Observe {
+        // A level-1 file does not say what happens to orders that leave the touch: no honest fill can be made of it.
+        loaded.config.host.mode = Mode::Observe;
+        eprintln!(
+            "tickpath: a level-1 LOBSTER file cannot fill orders honestly: observing only (with a file of all levels set [market] lobster_level_1 = false)"
+        );
     }
     let definitions = args.definitions.as_deref().map(read_definitions).transpose()?.unwrap_or_default();
     if !cli.json {

@@ -49,6 +49,12 @@ pub fn main(cli: &Cli, args: &VerifyArgs) -> Result<Code, Failure> {
         if result.unchained > 0 {
             crate::say!("{} records at the end are not chained yet (the writer is running, or died)", result.unchained);
         }
+        if result.torn_bytes > 0 {
+            crate::say!(
+                "{} bytes at the end are a record that the writer died in; the next start cuts them off",
+                result.torn_bytes
+            );
+        }
         for f in &result.findings {
             let log = f.log.map_or_else(|| "both logs".to_owned(), |log| format!("{log:?}").to_lowercase());
             crate::say!("FAULT  {log}, segment {}, byte {}, sequence {}: {}", f.segment, f.offset, f.sequence, f.what);

@@ -47,6 +47,8 @@ pub struct Verification {
     pub epoch_last: u64,
     /// Slots at the end whose chain the writer had not filled in yet (a crash, or a running writer).
     pub unchained: u64,
+    /// Bytes of a record at the end that the writer died in, before it published it. The next start cuts them off.
+    pub torn_bytes: u64,
     /// Segments that retention dropped, by its own record.
     pub dropped: u64,
     /// Where the chain of each log ends.

@@ -167,6 +167,12 @@ impl Walk {
                 }
                 _ if used <= at => break,
                 damaged => {
+                    let unpublished = !matches!(damaged, Parsed::Bad(_)) && !sealed && !finished;
+                    if unpublished && next_valid(bytes, at + ALIGN).is_none() {
+                        // The writer died while it wrote this record, which it had not published: recovery's torn tail.
+                        out.torn_bytes += (used - at) as u64;
+                        break;
+                    }
                     let what = if let Parsed::Bad(what) = damaged { what } else { "a record is missing before others" };
                     let what = if sealed { "bytes behind the seal" } else { what };
                     self.find(out, what, String::new(), String::new());

@@ -1,6 +1,6 @@
 //! Edge: the live view in the terminal.
 
-use super::number::{grouped, money, nanos, px, qty};
+use super::number::{best, grouped, money, nanos, qty};
 use crate::event::input::GateReason;
 use crate::event::market::flags;
 use crate::metric::latency::{BYTES_TO_DECISION, BYTES_TO_ORDER, SPANS};
@@ -89,8 +89,8 @@ fn draw_instruments(frame: &mut Frame<'_>, view: &View, area: ratatui::layout::R
         Row::new([
             i.name(),
             qty(i, slot.market.bid.qty),
-            px(i, slot.market.bid.px),
-            px(i, slot.market.ask.px),
+            best(i, slot.market.bid),
+            best(i, slot.market.ask),
             qty(i, slot.market.ask.qty),
             state.to_owned(),
             qty(i, slot.risk.position),

@@ -1,5 +1,6 @@
 //! Edge: numbers as people read them.
 
+use crate::event::input::Level;
 use crate::types::decimal::format_decimal;
 use crate::types::instrument::Instrument;
 use crate::types::price::{Money, Px, Qty};
@@ -30,6 +31,11 @@ pub fn nanos(n: u64) -> String {
 /// A price with the venue's decimals, exact.
 pub fn px(instrument: &Instrument, px: Px) -> String {
     format_decimal(i128::from(px.0), instrument.price_decimals, instrument.price_shown)
+}
+
+/// A best price, or `-` where there is none.
+pub fn best(instrument: &Instrument, level: Level) -> String {
+    if level.qty.0 > 0 { px(instrument, level.px) } else { "-".to_owned() }
 }
 
 /// A quantity with the venue's decimals, exact.

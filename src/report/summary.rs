@@ -1,7 +1,7 @@
 //! Edge: the summary of a run, for people and for programs.
 
 use super::latency;
-use super::number::{grouped, money, nanos, px, qty};
+use super::number::{best, grouped, money, nanos, qty};
 use crate::event::market::{InvalidReason, flags};
 use crate::metric::latency::{BYTES_TO_DECISION, BYTES_TO_ORDER, LatencySet};
 use crate::runtime::host::{Outcome, span};
@@ -63,8 +63,8 @@ pub fn to_json(outcome: &Outcome) -> Value {
                 "qty_decimals": i.qty_decimals,
                 "book_valid": slot.market.has(flags::VALID),
                 "invalid_reason": InvalidReason::from_code(slot.market.invalid_reason).map(InvalidReason::name),
-                "bid": px(i, slot.market.bid.px),
-                "ask": px(i, slot.market.ask.px),
+                "bid": best(i, slot.market.bid),
+                "ask": best(i, slot.market.ask),
                 "position": qty(i, slot.risk.position),
                 "realized": money(slot.risk.realized, decimals),
                 "unrealized": money(slot.risk.unrealized, decimals),
@@ -106,6 +106,8 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "instruments": instruments,
         "problems": outcome.problems.told,
         "problem_count": outcome.problems.count,
+        "not_used": outcome.notes.iter().map(|(name, n)| (name.clone(), json!(n))).collect::<serde_json::Map<_, _>>(),
+        "journal_last_sequence": view.journaled,
         "ended": outcome.ended.name(),
         "error": outcome.problems.fatal,
     })
@@ -178,8 +180,8 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             text,
             "{:<24} bid {} ask {}  position {}  realized {}  unrealized {}  fees {}",
             i.name(),
-            px(i, slot.market.bid.px),
-            px(i, slot.market.ask.px),
+            best(i, slot.market.bid),
+            best(i, slot.market.ask),
             qty(i, slot.risk.position),
             money(slot.risk.realized, d),
             money(slot.risk.unrealized, d),
@@ -197,14 +199,14 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             let reason = InvalidReason::from_code(slot.market.invalid_reason).map_or("unknown", InvalidReason::name);
             let hint = match InvalidReason::from_code(slot.market.invalid_reason) {
                 Some(InvalidReason::NoSnapshot) => {
-                    ": the data holds no snapshot to begin from, so there is no book and no signal"
+                    ": the data holds no snapshot to begin from; without one there is no book and no signal"
                 }
                 Some(InvalidReason::SnapshotTooOld) => {
                     ": the snapshot is older than the first difference; a newer one is needed"
                 }
                 _ => "",
             };
-            writeln!(text, "            book not valid: {reason}{hint}")?;
+            writeln!(text, "            book not valid at the end: {reason}{hint}")?;
         }
     }
     let (what, histogram) = headline(&view.latency);
@@ -231,6 +233,12 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             "FAULT       {} commands without approval, {} not encodable: please report this",
             outcome.not_approved, outcome.not_encodable
         )?;
+    }
+    for (name, count) in &outcome.notes {
+        writeln!(text, "not used    {} {name}", grouped(*count))?;
+    }
+    if outcome.journal_dir.is_some() && view.journaled < view.sequence {
+        writeln!(text, "JOURNAL     ends at sequence {}: what follows is not recorded", view.journaled)?;
     }
     for problem in &outcome.problems.told {
         writeln!(text, "problem     {problem}")?;

@@ -2,7 +2,7 @@
 
 use super::frames::{FrameRef, FrameRefKind};
 use crate::types::instrument::VenueKind;
-use crate::venue::binance::BinanceDecoder;
+use crate::venue::binance::{BinanceDecoder, Ignored};
 use crate::venue::capture::DecoderKind;
 use crate::venue::directory::Directory;
 use crate::venue::feed::{DecodeError, Decoder, Frame, InputBatch};
@@ -63,5 +63,27 @@ impl AnyDecoder {
             }
             Self::Lobster(decoder) => decoder.decode(frame, directory, out),
         }
+    }
+
+    /// What was read but became no input, by name, for the summary.
+    pub fn notes(&self) -> Vec<(String, u64)> {
+        let mut notes = Vec::new();
+        match self {
+            Self::Binance(decoder) => {
+                let stats = decoder.stats();
+                notes.extend(Ignored::ALL.iter().map(|kind| (format!("ignored {kind}"), stats.ignored(*kind))));
+            }
+            Self::Itch(decoder) => {
+                let counts = decoder.counts();
+                notes.push(("order messages of stocks that no message has named yet".to_owned(), counts.unnamed));
+                notes.push(("messages of test symbols".to_owned(), counts.test_symbols));
+                notes.push(("messages of stocks outside the definitions".to_owned(), counts.refused));
+                notes.push(("halts of other markets".to_owned(), counts.other_markets));
+                notes.push(("messages longer than the specification".to_owned(), counts.longer));
+            }
+            Self::Lobster(_) => {}
+        }
+        notes.retain(|note| note.1 > 0);
+        notes
     }
 }

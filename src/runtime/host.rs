@@ -126,6 +126,8 @@ pub struct Outcome {
     pub counts: SimulationCounts,
     /// How it came to its end.
     pub ended: Ended,
+    /// What was read but became no input, by name.
+    pub notes: Vec<(String, u64)>,
     /// What the recorder saw.
     pub view: View,
     /// All instruments.
@@ -395,6 +397,7 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
         let counts = simulation.run();
         let last = simulation.last_sequence();
         let ended = simulation.ended();
+        let notes = simulation.notes();
         let (directory, problems, stalls) = simulation.into_parts();
         let (view, trouble) = finish.join(last);
         let seconds = clock.elapsed().as_secs_f64();
@@ -410,6 +413,7 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
         Ok(Outcome {
             counts,
             ended,
+            notes,
             view,
             instruments: directory.all().to_vec(),
             problems,
@@ -445,9 +449,7 @@ impl Running {
     /// # Errors
     /// [`HostError`].
     pub fn wait(self) -> Result<Outcome, HostError> {
-        self.thread.join().map_err(|_| {
-            HostError::Thread("the sequencer thread panicked; the journal holds everything up to that input".to_owned())
-        })?
+        self.thread.join().map_err(|_| HostError::Thread("the sequencer thread panicked".to_owned()))?
     }
 }
 

@@ -4,7 +4,9 @@ use super::group::Stages;
 use super::host;
 use crate::config::{Config, ConfigError};
 use crate::event::digest::{OutputHash, SECTION_NAMES, SlotDigest};
+use crate::event::feature::FeatureSection;
 use crate::event::input::{EpochStart, InputKind};
+use crate::event::market::MarketSection;
 use crate::event::slot::Slot;
 use crate::journal::{Entry, JournalError, Reader, read_dropped};
 use crate::types::ids::Sequence;
@@ -71,7 +73,8 @@ pub enum Settings<'a> {
     Given(&'a Config),
 }
 
-/// Plays the journal in `dir` through the stages; `visit` sees each slot that was replayed, and the names of its features.
+/// Plays the journal in `dir` through the stages; `visit` sees each slot that was replayed (or, over a hole, what the audit
+/// log has of it, without market and features), and the names of its features.
 ///
 /// An epoch with another configuration gets stages made from it, which take over positions and orders from the audit log,
 /// just as the process did that began it. Where market data is missing, the stages are carried over the hole by what the
@@ -128,6 +131,13 @@ pub fn play(
             if let Some(audit) = &entry.audit {
                 stages.risk.restore(&entry.input, &audit.risk, &audit.execution);
                 stages.execution.restore(&entry.input, &audit.risk, &audit.execution);
+                // What the audit log has whole can be shown all the same; market and features are not known here.
+                slot.input = entry.input;
+                (slot.market, slot.features) = (MarketSection::zeroed(), FeatureSection::zeroed());
+                (slot.signal, slot.risk, slot.execution) = (audit.signal, audit.risk, audit.execution);
+                if visit(&slot, names).is_break() {
+                    break;
+                }
             }
             continue;
         }

@@ -10,6 +10,7 @@ const KEPT: usize = 20;
 pub struct Problems {
     /// The first ones, in words: what, where, and what was expected.
     pub told: Vec<String>,
+    symbols: Vec<String>,
     /// All of them.
     pub count: u64,
     /// What ended the run early.
@@ -20,6 +21,20 @@ impl Problems {
     /// A message that was not read: message `number` (from 1) of `source`.
     pub fn message(&mut self, source: &str, number: u64, error: &DecodeError) {
         self.add(format!("{source}, message {number}: {error}"));
+    }
+
+    /// A message of a symbol that no definition names; told once for each symbol.
+    pub fn unknown_symbol(&mut self, source: &str, number: u64, symbol: &str) {
+        self.count += 1;
+        if self.symbols.iter().any(|known| known == symbol) {
+            return;
+        }
+        if self.symbols.len() < KEPT {
+            self.symbols.push(symbol.to_owned());
+            self.told.push(format!(
+                "unknown_symbol: `{symbol}` is not in the given definitions of this venue (first in {source}, message {number}); its messages are left out: add it to the definitions, or leave --definitions away"
+            ));
+        }
     }
 
     /// A problem in words.

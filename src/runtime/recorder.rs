@@ -37,6 +37,8 @@ pub struct View {
     pub output_hash: OutputHash,
     /// Last sequence.
     pub sequence: u64,
+    /// Last sequence that the journal has.
+    pub journaled: u64,
     /// Histograms so far.
     pub latency: LatencySet,
     /// Instruments by id.
@@ -129,6 +131,9 @@ impl Recorder {
                         setup.gate.stop();
                         view.journal_fault = Some(error.to_string());
                         fault = Some(error);
+                    }
+                    if fault.is_none() && setup.journal.is_some() {
+                        view.journaled = sequence;
                     }
                     view.take_in(slot, &setup.tsc);
                 });

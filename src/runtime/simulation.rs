@@ -158,6 +158,16 @@ enum What {
     Nothing,
 }
 
+/// The word at `at` of a frame, for people.
+#[cold]
+fn symbol_at(bytes: &[u8], at: usize) -> String {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let start = rest.iter().position(u8::is_ascii_alphanumeric).unwrap_or(0);
+    let word: Vec<u8> =
+        rest[start..].iter().copied().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').take(32).collect();
+    String::from_utf8_lossy(&word).into_owned()
+}
+
 impl Simulation {
     /// A loop over `inflow`, whose readers are decoded by `decoders`, with the venue `side`.
     pub fn new(
@@ -253,6 +263,18 @@ impl Simulation {
     /// How the run came to its end.
     pub fn ended(&self) -> Ended {
         self.ended
+    }
+
+    /// What the decoders read but made no input of, by name.
+    pub fn notes(&self) -> Vec<(String, u64)> {
+        let mut notes: Vec<(String, u64)> = Vec::new();
+        for note in self.decoders.iter().flat_map(AnyDecoder::notes) {
+            match notes.iter_mut().find(|n| n.0 == note.0) {
+                Some(known) => known.1 += note.1,
+                None => notes.push(note),
+            }
+        }
+        notes
     }
 
     /// The last sequence that was given.
@@ -449,7 +471,11 @@ impl Simulation {
         let reader = usize::from(frame.reader);
         let whole = Frame { ts_recv: frame.ts_recv, source: source_of(frame.reader), bytes };
         let Some(decoder) = self.decoders.get_mut(reader) else { return };
-        let result = decoder.decode(&whole, &frame, &mut self.directory, &mut self.batch);
+        let result = decoder.decode(&whole, &frame, &mut self.directory, &mut self.batch).map_err(|error| {
+            let symbol =
+                if error.fault == DecodeFault::UnknownSymbol { symbol_at(bytes, error.at) } else { String::new() };
+            (error, symbol)
+        });
         if self.ledger.counts.events == 0 {
             self.around.progress.first_stamp.store(stamp, Ordering::Relaxed);
         }
@@ -459,8 +485,8 @@ impl Simulation {
             self.around.progress.events.store(self.ledger.counts.events, Ordering::Relaxed);
             self.around.progress.bytes_read.store(self.inflow.bytes_read, Ordering::Relaxed);
         }
-        if let Err(error) = result {
-            self.on_undecodable(reader, frame.ts_recv, error);
+        if let Err((error, symbol)) = result {
+            self.on_undecodable(reader, frame.ts_recv, error, &symbol);
         }
         for i in 0..self.batch.len() {
             if let Some(tsc) = &self.around.stamps {
@@ -486,9 +512,13 @@ impl Simulation {
 
     /// A message that could not be read: told, counted, and, where the book may have lost something by it, a gap.
     #[cold]
-    fn on_undecodable(&mut self, reader: usize, ts_recv: UnixNanos, error: DecodeError) {
+    fn on_undecodable(&mut self, reader: usize, ts_recv: UnixNanos, error: DecodeError, symbol: &str) {
         let name = self.around.reader_names.get(reader).map_or("the feed", String::as_str);
-        self.problems.message(name, self.seen[reader], &error);
+        if error.fault == DecodeFault::UnknownSymbol {
+            self.problems.unknown_symbol(name, self.seen[reader], symbol);
+        } else {
+            self.problems.message(name, self.seen[reader], &error);
+        }
         let reason = match error.fault {
             DecodeFault::UnknownMessage | DecodeFault::UnknownSymbol => return,
             DecodeFault::OutOfRange => GapReason::OutOfRange,

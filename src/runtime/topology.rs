@@ -269,7 +269,7 @@ impl Finish {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => trouble = Some(error.to_string()),
                 Err(_) => {
-                    trouble = Some("a stage thread panicked; the journal holds everything up to that input".to_owned());
+                    trouble = Some("a stage thread panicked".to_owned());
                 }
             }
         }
