@@ -481,7 +481,7 @@ impl Simulation {
         }
         self.ledger.counts.events += 1;
         self.seen[reader] += 1;
-        if self.ledger.counts.events.is_multiple_of(1024) {
+        if self.ledger.counts.events.is_multiple_of(16) {
             self.around.progress.events.store(self.ledger.counts.events, Ordering::Relaxed);
             self.around.progress.bytes_read.store(self.inflow.bytes_read, Ordering::Relaxed);
         }
