@@ -1,12 +1,20 @@
 //! kill −9 at random moments: what is in the journal is a prefix, and the next start goes on from it.
 
 use crate::support::{arg, run_json, tickpath};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 /// Fifty by default; `TICKPATH_KILLS` changes it.
 fn kills() -> u64 {
     std::env::var("TICKPATH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(50)
+}
+
+/// How many process starts have left their configuration beside the journal.
+fn configurations(dir: &Path) -> usize {
+    std::fs::read_dir(dir).map_or(0, |entries| {
+        entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with("config-")).count()
+    })
 }
 
 #[test]
@@ -18,8 +26,9 @@ fn killed_at_random_moments_it_goes_on() {
     let rounds = kills();
     for round in 0..rounds {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let wait = 30 + (state >> 33) % 400;
+        let wait = 1 + (state >> 33) % 400;
         let start = (1_700_000_000i64 + i64::try_from(round).unwrap() * 100_000) * 1_000_000_000;
+        let before = configurations(&dir);
         let mut child = tickpath()
             .args(["run", "--journal", arg(&dir), "--speed", if round % 2 == 0 { "50x" } else { "max" }])
             .args(["--start", &start.to_string(), "--plain", "--json"])
@@ -27,6 +36,12 @@ fn killed_at_random_moments_it_goes_on() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        // Only a process that has begun its epoch counts; then at any moment, the first millisecond included.
+        let begun = std::time::Instant::now();
+        while configurations(&dir) <= before {
+            assert!(begun.elapsed() < Duration::from_secs(20), "round {round} does not begin");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         std::thread::sleep(Duration::from_millis(wait));
         child.kill().unwrap();
         child.wait().unwrap();
