@@ -111,11 +111,13 @@ impl Sequencer {
     /// Closes and opens the gate by how full the ring is, and by faults of the journal and the kill switch.
     fn watch(&mut self, now: UnixNanos, meanwhile: &mut impl Meanwhile) {
         let Some(watermark) = self.watermark else { return };
-        let used = self.producer.capacity() - self.producer.free();
-        if !self.lagging && used >= watermark {
+        let capacity = self.producer.capacity();
+        // `has_free` looks at the lanes again only when what it knows of them is used up: cheap for every input.
+        let room_above_watermark = (capacity + 1).saturating_sub(watermark);
+        if !self.lagging && !self.producer.has_free(room_above_watermark) {
             self.lagging = true;
             self.change_gate(GateReason::JournalLag, true, now, meanwhile);
-        } else if self.lagging && used <= watermark / 2 {
+        } else if self.lagging && capacity - self.producer.free() <= watermark / 2 {
             self.lagging = false;
             self.change_gate(GateReason::JournalLag, false, now, meanwhile);
         }
