@@ -62,6 +62,8 @@ counters! {
     negative_latency,
     /// Inputs that the general parser had to read.
     decoded_by_fallback,
+    /// Changes of the execution gate.
+    gate_changes,
     /// Inputs of market data.
     market_inputs,
 }
@@ -72,6 +74,7 @@ impl Counts {
     pub fn update(&mut self, slot: &Slot) {
         let market = &slot.market;
         self.slots += 1;
+        self.gate_changes += u64::from(slot.input.kind == InputKind::Gate.code());
         self.market_inputs += u64::from(slot.input.kind >= InputKind::Depth.code());
         self.book_updates += u64::from(market.flags & flags::BOOK_UPDATED != 0);
         self.trades += u64::from(market.flags & flags::TRADED != 0);

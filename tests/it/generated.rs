@@ -232,3 +232,26 @@ fn ctrl_c_ends_it_cleanly() {
     assert_eq!(run_json(&["verify", "--journal", arg(&dir)], 0)["ok"], true);
     assert_eq!(run_json(&["parity", "--journal", arg(&dir)], 0)["divergences"], 0);
 }
+
+#[test]
+fn a_journal_that_lags_closes_the_gate_and_opens_it_again() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("j");
+    // A ring of the least size, each batch synced to the disk, and market time far faster than the disk.
+    let output = tickpath()
+        .args(["run", "--journal", arg(&dir), "--speed", "100000x", "--events", "40000", "--start", START, "--json"])
+        .env("TICKPATH__TOPOLOGY__RING_SLOTS", "64")
+        .env("TICKPATH__JOURNAL__DURABILITY", "synced")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    // The opening and the end account for two; the others come in pairs of closed and open.
+    let changes = summary["counts"]["gate_changes"].as_u64().unwrap();
+    assert!(changes >= 4, "it closed, and opened again: {changes}");
+    assert_eq!(summary["journal_last_sequence"], summary["last_sequence"], "nothing was lost");
+    let parity = run_json(&["parity", "--journal", arg(&dir)], 0);
+    assert_eq!((&parity["divergences"], &parity["lost"]), (&0.into(), &0.into()));
+    assert_eq!(run_json(&["verify", "--journal", arg(&dir)], 0)["ok"], true);
+}
