@@ -22,7 +22,7 @@ fn same_top(fast: &L2Book, naive: &OracleBook, side: Side) {
 /// Both books through the same changes; the answers and the tops are compared after each, all levels now and then.
 fn check(levels_max: usize, changes: impl Iterator<Item = (Side, i64, i64)>, compare_every: usize) {
     let (mut fast, mut naive) = (L2Book::new(levels_max), OracleBook::new(levels_max));
-    let room = fast.bids.keys.capacity();
+    let room = fast.bids.far.room();
     for (n, (side, px, qty)) in changes.enumerate() {
         assert_eq!(fast.set(side, Px(px), Qty(qty)), naive.set(side, Px(px), Qty(qty)), "change {n}");
         assert_eq!(fast.get(side, Px(px)).0, naive.levels(side).find(|l| l.px.0 == px).map_or(0, |l| l.qty.0));
@@ -32,7 +32,7 @@ fn check(levels_max: usize, changes: impl Iterator<Item = (Side, i64, i64)>, com
         }
     }
     same(&fast, &naive);
-    assert_eq!(fast.bids.keys.capacity(), room, "nothing was allocated");
+    assert_eq!(fast.bids.far.room(), room, "nothing was allocated");
 }
 
 #[test]
@@ -104,4 +104,58 @@ fn a_million_changes_agree_with_the_oracle() {
     }
     same(&fast, &naive);
     assert!(naive.len(Side::Buy) > 1_000, "the test reached deep books: {}", naive.len(Side::Buy));
+}
+
+/// Where the next price of a stream lies: on steps or between them, near, far, or at the ends of what a price can be.
+fn price() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        20 => (-2_000i64..2_000).prop_map(|n| n * 10),
+        20 => (-50i64..50).prop_map(|n| 500_000 + n * 10),
+        4 => (-20_000i64..20_000).prop_map(|n| n * 10),
+        1 => -100_000i64..100_000,
+        1 => (0i64..4, 0i64..3).prop_map(|(n, k)| match k { 0 => i64::MIN + n, 1 => i64::MAX - n, _ => n << 61 }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn steps_jumps_and_extremes_agree_with_the_oracle(
+        levels_max in prop_oneof![1usize..40, Just(2_000)],
+        changes in proptest::collection::vec((any::<bool>(), price(), 0i64..3), 0..800),
+    ) {
+        let side = |buy| if buy { Side::Buy } else { Side::Sell };
+        check(levels_max, changes.into_iter().map(|(buy, px, qty)| (side(buy), px, qty)), 50);
+    }
+}
+
+/// A step is learned, a finer price unlearns it, a definition with more decimals multiplies it.
+#[test]
+fn the_step_follows_the_prices() {
+    let (mut fast, mut naive) = (L2Book::new(20_000), OracleBook::new(20_000));
+    let set = |fast: &mut L2Book, naive: &mut OracleBook, side, px, qty| {
+        assert_eq!(fast.set(side, Px(px), Qty(qty)), naive.set(side, Px(px), Qty(qty)));
+    };
+    for n in 0..6_000 {
+        set(&mut fast, &mut naive, Side::Buy, 10_000_000 - n * 100, 1 + n);
+        set(&mut fast, &mut naive, Side::Sell, 10_000_100 + n * 100, 1 + n);
+    }
+    same(&fast, &naive);
+    for n in [1, 50, 25, 300_010, 77] {
+        set(&mut fast, &mut naive, Side::Buy, 10_000_000 - n, 9);
+        set(&mut fast, &mut naive, Side::Sell, 10_000_100 + n, 9);
+        same(&fast, &naive);
+    }
+    assert!(fast.rescale(1_000, 10));
+    let mut finer = OracleBook::new(20_000);
+    for side in [Side::Buy, Side::Sell] {
+        for level in naive.levels(side) {
+            finer.set(side, Px(level.px.0 * 1_000), Qty(level.qty.0 * 10));
+        }
+    }
+    same(&fast, &finer);
+    for px in [9_999_999_999, 1] {
+        set(&mut fast, &mut finer, Side::Buy, px, 3);
+        same(&fast, &finer);
+    }
 }

@@ -1,13 +1,11 @@
-//! Hot: the fast book of price levels: absolute quantities by price.
+//! Hot: the levels far from the touch, as a two-level sorted list: blocks of at most 64 levels, and a directory of blocks,
+//! both ascending in *key* (it grows towards the touch).
 //!
-//! Each side is a two-level sorted list: blocks of at most 64 levels, and a directory of blocks, both ascending in
-//! *key* (bid: the price; ask: its bitwise complement), so the best level is the last of the last block. An update near
-//! the touch looks only at the end of the last block. One far away costs a binary search in the directory and another
-//! in a block, and moves at most 512 bytes twice: there is no bad case as with one sorted array, which would move all
-//! levels up to the touch. Nothing is allocated after `new`; the room is only reserved, so untouched pages cost nothing.
+//! A change costs a binary search in the directory and another in a block, and moves at most 512 bytes twice: there is no
+//! bad case as with one sorted array. Nothing is allocated after `new`; the room is only reserved, so untouched pages cost
+//! nothing.
 
-use crate::event::input::Level;
-use crate::types::price::{Px, Qty, Side};
+use super::Change;
 
 /// Levels of a block.
 const BLOCK: usize = 64;
@@ -17,17 +15,6 @@ const SPARSE: usize = 16;
 const MERGED_MAX: usize = 48;
 /// Levels at the end of a block that are looked at one by one before a binary search takes over.
 const NEAR: usize = 8;
-
-/// What [`L2Book::set`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing: the level already had this quantity, or was not there to be deleted.
-    None,
-    /// The book changed.
-    Made,
-    /// The side was full: the level furthest from the touch was dropped (it may have been this very one).
-    Full,
-}
 
 /// One block of the directory.
 #[derive(Clone, Copy, Debug)]
@@ -40,14 +27,14 @@ struct Entry {
     len: u32,
 }
 
-/// One side.
+/// The levels of one side that lie far from the touch.
 #[derive(Debug)]
-struct Half {
+pub(super) struct Far {
     keys: Vec<[i64; BLOCK]>,
     qtys: Vec<[i64; BLOCK]>,
     directory: Vec<Entry>,
     free: Vec<u32>,
-    levels: usize,
+    pub(super) levels: usize,
     blocks_max: usize,
 }
 
@@ -66,8 +53,8 @@ fn upper_bound(keys: &[i64; BLOCK], len: usize, key: i64) -> usize {
     keys[..near].partition_point(|&k| k <= key)
 }
 
-impl Half {
-    fn new(levels_max: usize) -> Self {
+impl Far {
+    pub(super) fn new(levels_max: usize) -> Self {
         // Two neighbouring blocks hold at least 17 levels together (see SPARSE), hence levels ÷ 8.5 blocks.
         let blocks_max = levels_max / 8 + 4;
         Self {
@@ -80,7 +67,18 @@ impl Half {
         }
     }
 
-    fn clear(&mut self) {
+    /// Nothing, without room: stands in while the list is worked on.
+    pub(super) fn none() -> Self {
+        Self { keys: Vec::new(), qtys: Vec::new(), directory: Vec::new(), free: Vec::new(), levels: 0, blocks_max: 0 }
+    }
+
+    /// Blocks that there is room for.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.keys.capacity()
+    }
+
+    pub(super) fn clear(&mut self) {
         self.keys.clear();
         self.qtys.clear();
         self.directory.clear();
@@ -111,7 +109,7 @@ impl Half {
     }
 
     #[inline]
-    fn get(&self, key: i64) -> i64 {
+    pub(super) fn get(&self, key: i64) -> i64 {
         if self.directory.is_empty() {
             return 0;
         }
@@ -122,7 +120,7 @@ impl Half {
     }
 
     #[inline]
-    fn set(&mut self, key: i64, qty: i64, levels_max: usize) -> Change {
+    pub(super) fn set(&mut self, key: i64, qty: i64) -> Change {
         if self.directory.is_empty() {
             return if qty == 0 { Change::None } else { self.insert_first(key, qty) };
         }
@@ -145,9 +143,6 @@ impl Half {
         if qty == 0 {
             return Change::None;
         }
-        if self.levels >= levels_max {
-            return self.insert_full(key, qty);
-        }
         if len < BLOCK {
             self.insert(index, at, key, qty);
             Change::Made
@@ -166,13 +161,23 @@ impl Half {
         Change::Made
     }
 
-    #[cold]
-    fn insert_full(&mut self, key: i64, qty: i64) -> Change {
-        if key > self.directory[0].low {
+    /// Removes the level furthest from the touch.
+    pub(super) fn drop_lowest(&mut self) {
+        if !self.directory.is_empty() {
             self.remove(0, 0);
-            self.set(key, qty, usize::MAX);
         }
-        Change::Full
+    }
+
+    /// The smallest key.
+    pub(super) fn lowest(&self) -> Option<i64> {
+        self.directory.first().map(|entry| entry.low)
+    }
+
+    /// Takes the level nearest to the touch away.
+    pub(super) fn pop_best(&mut self) {
+        if let Some(last) = self.directory.len().checked_sub(1) {
+            self.remove(last, self.directory[last].len as usize - 1);
+        }
     }
 
     /// Inserts in front of position `at` of the entry's block, which has room.
@@ -252,40 +257,20 @@ impl Half {
 
     /// The best level's key and quantity.
     #[inline]
-    fn best(&self) -> Option<(i64, i64)> {
+    pub(super) fn best(&self) -> Option<(i64, i64)> {
         let entry = self.directory.last()?;
         let at = entry.len as usize - 1;
         Some((self.keys[entry.block as usize][at], self.qtys[entry.block as usize][at]))
     }
 
-    fn iter(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         self.directory.iter().rev().flat_map(|entry| {
             let (keys, qtys) = (&self.keys[entry.block as usize], &self.qtys[entry.block as usize]);
             (0..entry.len as usize).rev().map(|at| (keys[at], qtys[at]))
         })
     }
 
-    /// Σ quantity of the best 5 and the best 10 levels, saturated.
-    #[inline]
-    fn sums(&self) -> (i64, i64) {
-        let (mut sum, mut sum_5, mut seen) = (0i64, 0i64, 0usize);
-        for entry in self.directory.iter().rev() {
-            let qtys = &self.qtys[entry.block as usize][..(entry.len as usize).min(BLOCK)];
-            for &qty in qtys.iter().rev().take(10 - seen) {
-                sum = sum.saturating_add(qty);
-                seen += 1;
-                if seen == 5 {
-                    sum_5 = sum;
-                }
-            }
-            if seen == 10 {
-                break;
-            }
-        }
-        (if seen < 5 { sum } else { sum_5 }, sum)
-    }
-
-    fn rescale(&mut self, key_of: impl Fn(i64) -> Option<i64>, qty_mult: i64) -> Option<()> {
+    pub(super) fn rescale(&mut self, key_of: impl Fn(i64) -> Option<i64>, qty_mult: i64) -> Option<()> {
         for entry in &mut self.directory {
             let len = (entry.len as usize).min(BLOCK);
             for key in &mut self.keys[entry.block as usize][..len] {
@@ -299,115 +284,3 @@ impl Half {
         Some(())
     }
 }
-
-/// A book of price levels. Prices may be anything; quantities must be above 0 (0 deletes).
-#[derive(Debug)]
-pub struct L2Book {
-    bids: Half,
-    asks: Half,
-    levels_max: usize,
-}
-
-/// The price as a key that grows towards the touch, and back (it is its own inverse).
-#[inline]
-const fn key(side: Side, px: i64) -> i64 {
-    match side {
-        Side::Buy => px,
-        Side::Sell => !px,
-    }
-}
-
-impl L2Book {
-    /// An empty book of at most `levels_max` levels a side (at least 1).
-    pub fn new(levels_max: usize) -> Self {
-        let levels_max = levels_max.max(1);
-        Self { bids: Half::new(levels_max), asks: Half::new(levels_max), levels_max }
-    }
-
-    #[inline]
-    fn half(&self, side: Side) -> &Half {
-        match side {
-            Side::Buy => &self.bids,
-            Side::Sell => &self.asks,
-        }
-    }
-
-    /// Sets the absolute quantity at a price; 0 deletes the level.
-    #[inline]
-    pub fn set(&mut self, side: Side, px: Px, qty: Qty) -> Change {
-        let levels_max = self.levels_max;
-        match side {
-            Side::Buy => self.bids.set(px.0, qty.0, levels_max),
-            Side::Sell => self.asks.set(!px.0, qty.0, levels_max),
-        }
-    }
-
-    /// The quantity at a price; 0 if there is no such level.
-    pub fn get(&self, side: Side, px: Px) -> Qty {
-        Qty(self.half(side).get(key(side, px.0)))
-    }
-
-    /// Forgets all levels, keeps the room.
-    pub fn clear(&mut self) {
-        self.bids.clear();
-        self.asks.clear();
-    }
-
-    /// The best level of a side; quantity 0 if there is none.
-    #[inline]
-    pub fn best(&self, side: Side) -> Level {
-        match self.half(side).best() {
-            Some((k, qty)) => Level { px: Px(key(side, k)), qty: Qty(qty) },
-            None => Level::default(),
-        }
-    }
-
-    /// Whether both sides are there and the best bid is not below the best ask.
-    #[inline]
-    pub fn is_crossed(&self) -> bool {
-        match (self.bids.best(), self.asks.best()) {
-            (Some((bid, _)), Some((ask, _))) => bid >= !ask,
-            _ => false,
-        }
-    }
-
-    /// Σ quantity of the best 5 and of the best 10 levels of a side, saturated at the range of 64 bits.
-    #[inline]
-    pub fn sums(&self, side: Side) -> (Qty, Qty) {
-        let (five, ten) = self.half(side).sums();
-        (Qty(five), Qty(ten))
-    }
-
-    /// The levels of a side, best first.
-    pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
-        self.half(side).iter().map(move |(k, qty)| Level { px: Px(key(side, k)), qty: Qty(qty) })
-    }
-
-    /// Levels of a side.
-    #[inline]
-    pub fn len(&self, side: Side) -> usize {
-        self.half(side).levels
-    }
-
-    /// Whether a side has no level.
-    pub fn is_empty(&self, side: Side) -> bool {
-        self.len(side) == 0
-    }
-
-    /// Multiplies all prices and quantities (a finer definition; both at least 1). On overflow the answer is `false`
-    /// and the book is empty: it must be built anew.
-    pub fn rescale(&mut self, price_mult: i64, qty_mult: i64) -> bool {
-        let done = self
-            .bids
-            .rescale(|k| k.checked_mul(price_mult), qty_mult)
-            .and_then(|()| self.asks.rescale(|k| (!k).checked_mul(price_mult).map(|px| !px), qty_mult));
-        if done.is_none() {
-            self.clear();
-        }
-        done.is_some()
-    }
-}
-
-#[cfg(test)]
-#[path = "l2_tests.rs"]
-mod tests;
