@@ -7,7 +7,7 @@
 //! Method: all contestants and a floor (copying the frame) run in turns of some milliseconds, in an order that turns
 //! too; what counts is the ratio within a round. Rounds in which the floor moved by more than a fifth are dropped for all.
 //!
-//! `cargo bench --bench decode`; with real frames: `TICKPATH_CAPTURES=… cargo bench --bench decode`.
+//! `cargo bench --bench decode`; real frames are looked for in `TICKPATH_CAPTURES` (default `../shared/data`).
 
 use serde::Deserialize;
 use std::hint::black_box;
@@ -303,7 +303,7 @@ fn generated(kind: Kind, venue: VenueKind) -> Vec<(Kind, Vec<u8>)> {
 
 /// Frames of a capture, without the rare ones that are no stream events.
 fn captured(file: &str) -> Option<Vec<(Kind, Vec<u8>)>> {
-    let folder = std::env::var_os("TICKPATH_CAPTURES")?;
+    let folder = std::env::var_os("TICKPATH_CAPTURES").unwrap_or_else(|| "../shared/data".into());
     let file = std::fs::File::open(std::path::Path::new(&folder).join("hftbacktest").join(file)).ok()?;
     let mut frames = Vec::new();
     for line in BufReader::new(flate2::read::MultiGzDecoder::new(file)).lines() {
