@@ -174,8 +174,11 @@ pub struct MarketSection {
     pub last_aggressor: u8,
     /// Zero.
     pub reserved: [u8; 3],
+    /// The venue's time of the newest message in the book, the one whose id `update_id` is; `NO_TIME` if it gave none.
+    /// Where a snapshot joins differences that waited for it, that of the last of these.
+    pub book_time: UnixNanos,
     /// Zero.
-    pub reserved2: [u64; 10],
+    pub reserved2: [u64; 9],
     /// The candles that closed, one per interval.
     pub closed: [Candle; 4],
 }

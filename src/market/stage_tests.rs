@@ -124,7 +124,7 @@ fn an_unknown_instrument_or_kind_is_flagged_and_nothing_applied() {
     assert_eq!(host.put(&input).anomalies & anomaly::UNDEFINED, anomaly::UNDEFINED);
     let out = host.put(&Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, T, &Nothing {}));
     let mut expected = MarketSection::zeroed();
-    (expected.exchange_time, expected.feed_latency) = (NO_TIME, NO_TIME);
+    (expected.exchange_time, expected.feed_latency, expected.book_time) = (NO_TIME, NO_TIME, NO_TIME);
     assert_eq!(bytemuck::bytes_of(&out)[8..MarketSection::HEAD], bytemuck::bytes_of(&expected)[8..MarketSection::HEAD]);
     assert_eq!(host.stage.anomaly_counts().of(anomaly::UNDEFINED), 4);
 }
@@ -231,6 +231,28 @@ fn each_trade_counts_once_and_candles_close() {
     let candle = out.closed[0];
     assert_eq!((out.closed_mask, candle.volume, candle.trades, candle.close), (1, Qty(2_001), 2, Px(20_000)));
     assert_eq!(host.stage.stats(ID).trades, 2);
+}
+
+#[test]
+fn the_books_time_is_that_of_the_newest_message_in_it() {
+    let mut host = Host::new(crypto(0));
+    let out = host.depth(DepthStyle::DiffByFirst, (10, 11), &[(9_800, 1)], &[]);
+    assert_eq!((out.book_time, out.flags & flags::VALID), (NO_TIME, 0), "it waits for a snapshot");
+    host.depth(DepthStyle::DiffByFirst, (12, 12), &[(9_850, 1)], &[]);
+    let newest = host.now;
+    // As on spot: a snapshot without a time, later than the differences that it joins.
+    let mut depth = Depth::zeroed();
+    (depth.first_id, depth.last_id, depth.style, depth.bids, depth.asks) = (10, 10, DepthStyle::Snapshot.code(), 1, 1);
+    (depth.levels[0], depth.levels[1]) = (depth_level(9_900, 5), depth_level(10_100, 7));
+    host.now += MILLIS;
+    let snapshot = Input::new(InputKind::Depth, FEED, ID, host.now, &depth);
+    let out = host.put(&snapshot);
+    assert!(out.has(flags::VALID | flags::BECAME_VALID | flags::BOOK_UPDATED));
+    assert_eq!((out.update_id, out.book_time), (12, newest));
+    let out = host.trade(1, 10_000, 1);
+    assert_eq!((out.update_id, out.book_time), (12, newest), "a trade does not change it");
+    let out = host.depth(DepthStyle::DiffByFirst, (13, 13), &[(9_850, 2)], &[]);
+    assert_eq!((out.update_id, out.book_time), (13, host.now));
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl InstrumentState {
         if done.completed {
             out.flags |= flags::BOOK_UPDATED;
             self.stats.book_updates += 1;
-            self.refresh_view(self.sync.last_id());
+            self.refresh_view(self.sync.last_id(), self.sync.last_time());
             if self.sync.reason() == InvalidReason::None {
                 if self.book.is_crossed() {
                     out.anomalies |= anomaly::CROSSED;
@@ -109,7 +109,7 @@ impl InstrumentState {
         if input.is_last() && changed {
             out.flags |= flags::BOOK_UPDATED;
             self.stats.book_updates += 1;
-            self.refresh_view(input.venue_id);
+            self.refresh_view(input.venue_id, input.ts_event);
         }
         if input.is_last() {
             let (bid, ask) = (self.view.bid, self.view.ask);

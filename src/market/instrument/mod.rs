@@ -64,6 +64,8 @@ struct View {
     bid_levels: u32,
     ask_levels: u32,
     update_id: u64,
+    /// Venue's time of the message that `update_id` is from.
+    time: UnixNanos,
 }
 
 /// One instrument.
@@ -126,7 +128,7 @@ impl InstrumentState {
             tape: Tape::default(),
             candles: Candles::default(),
             staleness: Staleness::default(),
-            view: View::default(),
+            view: View { time: NO_TIME, ..View::default() },
             top: (Level::default(), Level::default()),
             was_valid: false,
             own_state: None,
@@ -231,7 +233,7 @@ impl InstrumentState {
             self.view.bid_sums = sums(self.view.bid_sums);
             self.view.ask_sums = sums(self.view.ask_sums);
         } else {
-            self.refresh_view(self.view.update_id);
+            self.refresh_view(self.view.update_id, self.view.time);
         }
         true
     }
@@ -279,7 +281,7 @@ impl InstrumentState {
         }
     }
 
-    fn refresh_view(&mut self, update_id: u64) {
+    fn refresh_view(&mut self, update_id: u64, time: UnixNanos) {
         self.view = if let BookKind::Touch(touch) = &self.kind {
             let (bid, ask) = (touch.level(Side::Buy), touch.level(Side::Sell));
             View {
@@ -290,6 +292,7 @@ impl InstrumentState {
                 bid_levels: u32::from(bid.qty.0 > 0),
                 ask_levels: u32::from(ask.qty.0 > 0),
                 update_id,
+                time,
             }
         } else {
             View {
@@ -300,6 +303,7 @@ impl InstrumentState {
                 bid_levels: self.book.len(Side::Buy) as u32,
                 ask_levels: self.book.len(Side::Sell) as u32,
                 update_id,
+                time,
             }
         };
     }
@@ -444,7 +448,8 @@ impl InstrumentState {
         (out.bid, out.ask, out.book_bid, out.book_ask) = (bid, ask, view.bid, view.ask);
         (out.bid_qty_5, out.bid_qty_10) = view.bid_sums;
         (out.ask_qty_5, out.ask_qty_10) = view.ask_sums;
-        (out.bid_levels, out.ask_levels, out.update_id) = (view.bid_levels, view.ask_levels, view.update_id);
+        (out.bid_levels, out.ask_levels) = (view.bid_levels, view.ask_levels);
+        (out.update_id, out.book_time) = (view.update_id, view.time);
         (out.last, out.last_aggressor, out.mark) = (self.last, self.last_aggressor, self.mark);
         out.exchange_time = self.exchange_time;
         out.price_decimals = self.instrument.price_decimals;
