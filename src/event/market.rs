@@ -33,6 +33,9 @@ pub mod flags {
     pub const QUOTE_MISMATCH: u32 = 1 << 11;
     /// The book is known to its full depth on this side of things; without it only the top levels are.
     pub const FULL_DEPTH: u32 = 1 << 12;
+    /// This input was a trade that came when its own candle was closed, in one interval or more: there it counts in the
+    /// oldest candle still open.
+    pub const LATE_TRADE: u32 = 1 << 13;
 }
 
 /// What the anomaly filter saw in this input; several bits may be set. An anomaly is flagged and counted, the input
@@ -46,7 +49,8 @@ pub mod anomaly {
     pub const ZERO_SIZE: u32 = 1 << 2;
     /// A size beyond the limit.
     pub const ABSURD_SIZE: u32 = 1 << 3;
-    /// The venue's time went back.
+    /// The venue's time went back, within a kind of input (flagged with the first part of a message: a snapshot that was
+    /// asked for is often older than the differences before it); a late trade (`flags::LATE_TRADE`) too.
     pub const TIME_BACK: u32 = 1 << 4;
     /// Local time lies before the venue's (negative feed latency). Kept as it is.
     pub const NEGATIVE_LATENCY: u32 = 1 << 5;
@@ -60,6 +64,9 @@ pub mod anomaly {
     pub const UNDEFINED: u32 = 1 << 9;
     /// An execution, reduction or removal of an order that the book does not know.
     pub const UNKNOWN_ORDER: u32 = 1 << 10;
+    /// The venue's time is further ahead of the local clock than the limit: the input is applied as one without exchange
+    /// time.
+    pub const CLOCK_AHEAD: u32 = 1 << 11;
 }
 
 crate::code_enum! {
@@ -154,7 +161,8 @@ pub struct MarketSection {
     pub update_id: u64,
     /// The venue's mark price; 0 = none.
     pub mark: Px,
-    /// Exchange time as far as the instrument's inputs have shown it; `NO_TIME` before the first.
+    /// Exchange time as far as the instrument's inputs have shown it (what is not believed, see `anomaly::CLOCK_AHEAD`,
+    /// has no part); `NO_TIME` before the first.
     pub exchange_time: UnixNanos,
     /// Feed latency of this input, `ts_recv − ts_event`, negative where clocks differ; `NO_TIME` if unknown.
     pub feed_latency: i64,
@@ -174,9 +182,12 @@ pub struct MarketSection {
     pub last_aggressor: u8,
     /// Zero.
     pub reserved: [u8; 3],
+    /// The venue's time of the newest message in the book, the one whose id `update_id` is; `NO_TIME` if it gave none.
+    /// Where a snapshot joins differences that waited for it, that of the last of these.
+    pub book_time: UnixNanos,
     /// Zero.
-    pub reserved2: [u64; 10],
-    /// The candles that closed, one per interval.
+    pub reserved2: [u64; 9],
+    /// The candles that closed, at most one per interval.
     pub closed: [Candle; 4],
 }
 

@@ -1,7 +1,8 @@
 //! Hot: the anomaly filter. It flags and counts; nothing is dropped in silence.
 //!
 //! Not applied: ZERO_SIZE and BAD_PRICE (a book that could not take a level or an order is invalid; a trade does not
-//! count; a quote is not shown), UNDEFINED, and REPEATED trades, which do not count. All others are applied as they are.
+//! count; a quote is not shown), UNDEFINED, and REPEATED trades, which do not count. CLOCK_AHEAD: only the time is not
+//! used. All others are applied as they are.
 
 use super::config::Config;
 use crate::event::input::Level;
@@ -10,7 +11,7 @@ use crate::types::instrument::Instrument;
 use crate::types::price::{Px, Qty, pow10};
 
 /// How many kinds there are.
-pub const KINDS: usize = 11;
+pub const KINDS: usize = 12;
 /// Their names, by bit.
 pub const NAMES: [&str; KINDS] = [
     "crossed",
@@ -24,6 +25,7 @@ pub const NAMES: [&str; KINDS] = [
     "repeated",
     "undefined",
     "unknown_order",
+    "clock_ahead",
 ];
 
 /// How often each kind was seen; index = bit.
@@ -153,6 +155,7 @@ mod tests {
         counts.add(anomaly::CROSSED | anomaly::UNKNOWN_ORDER);
         counts.add(anomaly::CROSSED | 1 << 31);
         assert_eq!((counts.of(anomaly::CROSSED), counts.of(anomaly::UNKNOWN_ORDER), counts.total()), (2, 1, 3));
-        assert_eq!(counts.named().last(), Some(("unknown_order", 1)));
+        assert_eq!(counts.named().last(), Some(("clock_ahead", 0)));
+        assert_eq!(counts.named().find(|(_, count)| *count == 1), Some(("unknown_order", 1)));
     }
 }

@@ -3,15 +3,25 @@
 
 use crate::event::input::{Depth, Level, flags};
 use crate::types::price::{Px, Qty};
+use crate::types::time::{NO_TIME, UnixNanos};
 
 /// No node.
 const NIL: u32 = u32::MAX;
 
+/// A waiting part of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Its levels and ids.
+    pub depth: Depth,
+    /// The input's group flags.
+    pub flags: u8,
+    /// The venue's time of the message; `NO_TIME` if it gave none.
+    pub ts_event: UnixNanos,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    depth: Depth,
-    /// The input's group flags.
-    flags: u8,
+    part: Part,
     next: u32,
 }
 
@@ -67,13 +77,14 @@ impl DepthPool {
         if self.nodes.len() >= self.parts_max {
             return None;
         }
-        self.nodes.push(Node { depth: bytemuck::Zeroable::zeroed(), flags: 0, next: NIL });
+        let part = Part { depth: bytemuck::Zeroable::zeroed(), flags: 0, ts_event: NO_TIME };
+        self.nodes.push(Node { part, next: NIL });
         Some(self.nodes.len() as u32 - 1)
     }
 
     /// Appends a part. When there is no room the list's oldest messages are dropped; `false` (and an empty list) if not
     /// even that helps.
-    pub fn push(&mut self, list: &mut DepthList, depth: &Depth, input_flags: u8) -> bool {
+    pub fn push(&mut self, list: &mut DepthList, part: &Part) -> bool {
         let slot = loop {
             let room = list.parts < self.parts_list_max;
             if room && let Some(slot) = self.take() {
@@ -83,7 +94,7 @@ impl DepthPool {
                 return false;
             }
         };
-        self.nodes[slot as usize] = Node { depth: *depth, flags: input_flags, next: NIL };
+        self.nodes[slot as usize] = Node { part: *part, next: NIL };
         if list.tail == NIL {
             list.head = slot;
         } else {
@@ -99,7 +110,7 @@ impl DepthPool {
         let mut any = false;
         let whole = loop {
             match self.pop(list) {
-                Some((_, input_flags)) if input_flags & flags::LAST != 0 => break true,
+                Some(part) if part.flags & flags::LAST != 0 => break true,
                 Some(_) => any = true,
                 None => break false,
             }
@@ -110,11 +121,11 @@ impl DepthPool {
 
     /// The oldest part.
     pub fn front(&self, list: &DepthList) -> Option<&Depth> {
-        self.nodes.get(list.head as usize).map(|node| &node.depth)
+        self.nodes.get(list.head as usize).map(|node| &node.part.depth)
     }
 
-    /// Takes the oldest part out, with its group flags.
-    pub fn pop(&mut self, list: &mut DepthList) -> Option<(Depth, u8)> {
+    /// Takes the oldest part out.
+    pub fn pop(&mut self, list: &mut DepthList) -> Option<Part> {
         let slot = list.head;
         let node = *self.nodes.get(slot as usize)?;
         list.head = node.next;
@@ -124,7 +135,7 @@ impl DepthPool {
         }
         self.nodes[slot as usize].next = self.free;
         self.free = slot;
-        Some((node.depth, node.flags))
+        Some(node.part)
     }
 
     /// Takes all parts out.
@@ -137,8 +148,9 @@ impl DepthPool {
     pub fn rescale(&mut self, list: &mut DepthList, price_mult: i64, qty_mult: i64) -> bool {
         let mut at = list.head;
         while let Some(node) = self.nodes.get_mut(at as usize) {
-            let used = (node.depth.bids as usize + node.depth.asks as usize).min(node.depth.levels.len());
-            for level in &mut node.depth.levels[..used] {
+            let depth = &mut node.part.depth;
+            let used = (depth.bids as usize + depth.asks as usize).min(depth.levels.len());
+            for level in &mut depth.levels[..used] {
                 let scaled = level.px.0.checked_mul(price_mult).zip(level.qty.0.checked_mul(qty_mult));
                 let Some((px, qty)) = scaled else {
                     self.clear(list);
@@ -157,8 +169,8 @@ mod tests {
     use super::*;
     use bytemuck::Zeroable;
 
-    fn part(id: u64) -> Depth {
-        Depth { last_id: id, ..Depth::zeroed() }
+    fn part(id: u64, flags: u8) -> Part {
+        Part { depth: Depth { last_id: id, ..Depth::zeroed() }, flags, ts_event: id as i64 }
     }
 
     const WHOLE: u8 = flags::FIRST | flags::LAST;
@@ -166,29 +178,30 @@ mod tests {
     #[test]
     fn the_oldest_messages_make_room() {
         let (mut pool, mut a, mut b) = (DepthPool::new(4, 3), DepthList::default(), DepthList::default());
-        assert!(pool.push(&mut a, &part(1), flags::FIRST));
-        assert!(pool.push(&mut a, &part(1), flags::LAST));
-        assert!(pool.push(&mut a, &part(2), WHOLE));
+        assert!(pool.push(&mut a, &part(1, flags::FIRST)));
+        assert!(pool.push(&mut a, &part(1, flags::LAST)));
+        assert!(pool.push(&mut a, &part(2, WHOLE)));
         assert!(!a.dropped);
-        assert!(pool.push(&mut a, &part(3), WHOLE), "message 1 goes with both its parts");
+        assert!(pool.push(&mut a, &part(3, WHOLE)), "message 1 goes with both its parts");
         assert!(a.dropped);
         assert_eq!((a.len(), pool.front(&a).unwrap().last_id), (2, 2));
         for id in 4..6 {
-            assert!(pool.push(&mut b, &part(id), WHOLE));
+            assert!(pool.push(&mut b, &part(id, WHOLE)));
         }
-        assert!(pool.push(&mut b, &part(6), WHOLE), "the pool is full: its own oldest goes");
+        assert!(pool.push(&mut b, &part(6, WHOLE)), "the pool is full: its own oldest goes");
         assert_eq!((b.len(), pool.front(&b).unwrap().last_id), (2, 5));
         pool.clear(&mut b);
         assert!(b.is_empty() && pool.pop(&mut b).is_none());
-        assert_eq!(pool.pop(&mut a).unwrap().0.last_id, 2);
+        let oldest = pool.pop(&mut a).unwrap();
+        assert_eq!((oldest.depth.last_id, oldest.flags, oldest.ts_event), (2, WHOLE, 2));
     }
 
     #[test]
     fn a_message_that_does_not_fit_alone_is_refused() {
         let (mut pool, mut list) = (DepthPool::new(9, 2), DepthList::default());
-        assert!(pool.push(&mut list, &part(1), flags::FIRST));
-        assert!(pool.push(&mut list, &part(1), 0));
-        assert!(!pool.push(&mut list, &part(1), 0));
+        assert!(pool.push(&mut list, &part(1, flags::FIRST)));
+        assert!(pool.push(&mut list, &part(1, 0)));
+        assert!(!pool.push(&mut list, &part(1, 0)));
         assert!(list.is_empty() && list.dropped);
     }
 }

@@ -18,9 +18,14 @@ pub struct Config {
     pub buffer_parts_instrument_max: usize,
     /// Market data older than this is stale, in milliseconds. At least 1.
     pub stale_after_ms: i64,
-    /// How long after its end (by the local clock, corrected by the last offset seen) a candle may still get trades
-    /// when only timers pass, in milliseconds. At least 0.
+    /// How long after its end a candle may still get trades, in milliseconds of exchange time (as inputs show it, or as
+    /// the local clock does, corrected by the last offset seen). A trade later than that counts in the oldest candle still
+    /// open. 0 ..= 999, that is less than the shortest interval.
     pub candle_grace_ms: i64,
+    /// An exchange time further ahead of the local receive time than this, in milliseconds, is flagged and not believed:
+    /// the input is taken as one without exchange time, so that a single wrong time cannot carry the clock of the candles
+    /// forward. Larger than any offset between the clocks of host and venue that is to be lived with. 0 ..= 86 400 000.
+    pub clock_ahead_max_ms: i64,
     /// A trade or quote further from the last price than this is flagged, in 10⁻⁶. At least 1.
     pub price_jump_ppm: u32,
     /// A single trade or level of more whole units than this is flagged. At least 1.
@@ -43,6 +48,7 @@ impl Default for Config {
             buffer_parts_instrument_max: 4_096,
             stale_after_ms: 5_000,
             candle_grace_ms: 250,
+            clock_ahead_max_ms: 10_000,
             price_jump_ppm: 100_000,
             size_whole_max: 1_000_000_000_000,
             lobster_level_1: true,
@@ -90,7 +96,8 @@ impl Config {
         check("buffer_parts_max", self.buffer_parts_max as i128, 1, 1 << 24, "1 ..= 16777216")?;
         check("buffer_parts_instrument_max", self.buffer_parts_instrument_max as i128, 1, 1 << 24, "1 ..= 16777216")?;
         check("stale_after_ms", i128::from(self.stale_after_ms), 1, DAY_MS, "1 ..= 86400000")?;
-        check("candle_grace_ms", i128::from(self.candle_grace_ms), 0, DAY_MS, "0 ..= 86400000")?;
+        check("candle_grace_ms", i128::from(self.candle_grace_ms), 0, 999, "0 ..= 999")?;
+        check("clock_ahead_max_ms", i128::from(self.clock_ahead_max_ms), 0, DAY_MS, "0 ..= 86400000")?;
         check("price_jump_ppm", i128::from(self.price_jump_ppm), 1, i128::from(u32::MAX), "1 ..= 4294967295")?;
         check("size_whole_max", i128::from(self.size_whole_max), 1, i128::from(i64::MAX), "1 ..= 2^63 - 1")
     }
@@ -104,6 +111,11 @@ impl Config {
     pub fn candle_grace(&self) -> Nanos {
         self.candle_grace_ms * MILLIS
     }
+
+    /// How far exchange times may be ahead of the local clock.
+    pub fn clock_ahead_max(&self) -> Nanos {
+        self.clock_ahead_max_ms * MILLIS
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +128,9 @@ mod tests {
         let bad = Config { levels_max: 0, ..Config::default() };
         assert_eq!(bad.validate().unwrap_err().to_string(), "market.levels_max = 0 is outside 1 ..= 1048576");
         assert!(Config { stale_after_ms: 0, ..Config::default() }.validate().is_err());
+        let bad = Config { candle_grace_ms: 1_000, ..Config::default() };
+        assert_eq!(bad.validate().unwrap_err().to_string(), "market.candle_grace_ms = 1000 is outside 0 ..= 999");
+        assert!(Config { clock_ahead_max_ms: -1, ..Config::default() }.validate().is_err());
         assert!(toml::from_str::<Config>("levels = 3").is_err());
         assert_eq!(toml::from_str::<Config>("stale_after_ms = 7").unwrap().stale_after(), 7 * MILLIS);
     }

@@ -54,6 +54,7 @@ impl MarketStage {
         bytemuck::bytes_of_mut(out)[STAMP..MarketSection::HEAD].fill(0);
         out.exchange_time = NO_TIME;
         out.feed_latency = NO_TIME;
+        out.book_time = NO_TIME;
         let kind = input.kind();
         match kind {
             Some(InputKind::Epoch) => self.restart(input),

@@ -124,7 +124,7 @@ fn an_unknown_instrument_or_kind_is_flagged_and_nothing_applied() {
     assert_eq!(host.put(&input).anomalies & anomaly::UNDEFINED, anomaly::UNDEFINED);
     let out = host.put(&Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, T, &Nothing {}));
     let mut expected = MarketSection::zeroed();
-    (expected.exchange_time, expected.feed_latency) = (NO_TIME, NO_TIME);
+    (expected.exchange_time, expected.feed_latency, expected.book_time) = (NO_TIME, NO_TIME, NO_TIME);
     assert_eq!(bytemuck::bytes_of(&out)[8..MarketSection::HEAD], bytemuck::bytes_of(&expected)[8..MarketSection::HEAD]);
     assert_eq!(host.stage.anomaly_counts().of(anomaly::UNDEFINED), 4);
 }
@@ -234,6 +234,77 @@ fn each_trade_counts_once_and_candles_close() {
 }
 
 #[test]
+fn a_late_trade_is_flagged_and_counted() {
+    let mut host = Host::with_book();
+    host.trade(1, 10_000, 1);
+    host.now += 2 * SECONDS; // What follows is received after its time.
+    let mut at = |id: u64, ts_event: UnixNanos| {
+        let trade =
+            Trade { trade_id: id, first_trade_id: id, px: Px(10_000), qty: Qty(1), printable: 1, ..Trade::zeroed() };
+        let mut input = Input::new(InputKind::Trade, FEED, ID, host.now, &trade);
+        input.ts_event = ts_event;
+        let out = host.put(&input);
+        (out.anomalies, out.flags & (flags::TRADED | flags::LATE_TRADE), out.closed_mask)
+    };
+    assert_eq!(at(2, T + 1_249 * MILLIS), (0, flags::TRADED, 0));
+    assert_eq!(at(3, T + 999 * MILLIS), (anomaly::TIME_BACK, flags::TRADED, 0), "back, and in its own candle");
+    assert_eq!(at(4, T + 1_250 * MILLIS), (0, flags::TRADED, 1));
+    let late = at(5, T + 999 * MILLIS);
+    assert_eq!(late, (anomaly::TIME_BACK, flags::TRADED | flags::LATE_TRADE, 0));
+    assert_eq!((host.stage.stats(ID).trades_late, host.stage.stats(ID).trades), (1, 5));
+}
+
+#[test]
+fn an_exchange_time_far_ahead_is_not_believed() {
+    let mut host = Host::with_book();
+    host.trade(1, 10_000, 1);
+    let mut at = |id: u64, ahead: i64| {
+        host.now += MILLIS;
+        let trade =
+            Trade { trade_id: id, first_trade_id: id, px: Px(10_000), qty: Qty(1), printable: 1, ..Trade::zeroed() };
+        let mut input = Input::new(InputKind::Trade, FEED, ID, host.now, &trade);
+        input.ts_event = host.now + ahead;
+        (host.put(&input), host.now)
+    };
+    let day = 86_400 * SECONDS;
+    let (out, now) = at(2, day);
+    assert_eq!(out.anomalies, anomaly::CLOCK_AHEAD | anomaly::NEGATIVE_LATENCY);
+    assert!(out.has(flags::TRADED), "it counts, at the local time");
+    assert_eq!((out.feed_latency, out.exchange_time, out.closed_mask), (-day, now - MILLIS, 0));
+    let (out, now) = at(3, 0);
+    assert_eq!((out.anomalies, out.exchange_time), (0, now), "nothing is late for it");
+    let (out, _) = at(4, 10 * SECONDS + 1);
+    assert_eq!(out.anomalies & anomaly::CLOCK_AHEAD, anomaly::CLOCK_AHEAD);
+    let (out, now) = at(5, 10 * SECONDS);
+    assert_eq!((out.anomalies, out.exchange_time), (anomaly::NEGATIVE_LATENCY, now + 10 * SECONDS), "the limit itself");
+    assert_eq!((out.closed_mask, out.closed[0].trades), (1, 4), "all that came before it in one candle");
+    let stats = host.stage.stats(ID);
+    assert_eq!((stats.latency_min, stats.trades_late, stats.anomalies.of(anomaly::CLOCK_AHEAD)), (-day, 0, 2));
+}
+
+#[test]
+fn the_books_time_is_that_of_the_newest_message_in_it() {
+    let mut host = Host::new(crypto(0));
+    let out = host.depth(DepthStyle::DiffByFirst, (10, 11), &[(9_800, 1)], &[]);
+    assert_eq!((out.book_time, out.flags & flags::VALID), (NO_TIME, 0), "it waits for a snapshot");
+    host.depth(DepthStyle::DiffByFirst, (12, 12), &[(9_850, 1)], &[]);
+    let newest = host.now;
+    // As on spot: a snapshot without a time, later than the differences that it joins.
+    let mut depth = Depth::zeroed();
+    (depth.first_id, depth.last_id, depth.style, depth.bids, depth.asks) = (10, 10, DepthStyle::Snapshot.code(), 1, 1);
+    (depth.levels[0], depth.levels[1]) = (depth_level(9_900, 5), depth_level(10_100, 7));
+    host.now += MILLIS;
+    let snapshot = Input::new(InputKind::Depth, FEED, ID, host.now, &depth);
+    let out = host.put(&snapshot);
+    assert!(out.has(flags::VALID | flags::BECAME_VALID | flags::BOOK_UPDATED));
+    assert_eq!((out.update_id, out.book_time), (12, newest));
+    let out = host.trade(1, 10_000, 1);
+    assert_eq!((out.update_id, out.book_time), (12, newest), "a trade does not change it");
+    let out = host.depth(DepthStyle::DiffByFirst, (13, 13), &[(9_850, 2)], &[]);
+    assert_eq!((out.update_id, out.book_time), (13, host.now));
+}
+
+#[test]
 fn the_venues_bars_are_compared() {
     let mut host = Host::with_book();
     host.trade(1, 10_000, 1);
@@ -253,6 +324,9 @@ fn the_venues_bars_are_compared() {
         ..Bar::zeroed()
     };
     host.send(InputKind::Bar, &bar);
+    assert_eq!(host.stage.stats(ID).bar_checks, 0, "our own is not closed yet");
+    host.now += 250 * MILLIS;
+    host.quote(12, (9_950, 1_000), (10_100, 7_000));
     assert_eq!((host.stage.stats(ID).bar_checks, host.stage.stats(ID).bar_mismatches), (1, 0));
     bar.volume = Qty(4);
     host.send(InputKind::Bar, &bar);

@@ -12,11 +12,12 @@
 //! Top levels (partial depth) replace the book with each message; they are passed over once differences were seen.
 
 use super::anomaly::LevelFilter;
-use super::buffer::{DepthList, DepthPool};
+use super::buffer::{DepthList, DepthPool, Part};
 use super::l2::{Change, L2Book};
 use crate::event::input::{Depth, DepthStyle, Input, LEVELS_MAX, flags};
 use crate::event::market::{InvalidReason, anomaly};
 use crate::types::price::Side;
+use crate::types::time::{NO_TIME, UnixNanos};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -76,8 +77,11 @@ pub struct Sync {
     phase: Phase,
     reason: InvalidReason,
     last_id: u64,
+    /// The venue's time of the message that `last_id` is from.
+    last_time: UnixNanos,
     doing: Doing,
     group_id: u64,
+    group_time: UnixNanos,
     next_part: u16,
     disagrees: bool,
     diffs_seen: bool,
@@ -93,8 +97,10 @@ impl Sync {
             phase: Phase::Waiting,
             reason,
             last_id: 0,
+            last_time: NO_TIME,
             doing: Doing::Nothing,
             group_id: 0,
+            group_time: NO_TIME,
             next_part: 0,
             disagrees: false,
             diffs_seen: false,
@@ -114,6 +120,13 @@ impl Sync {
     #[inline]
     pub fn last_id(&self) -> u64 {
         self.last_id
+    }
+
+    /// The venue's time of the newest message that was applied, the one with [`last_id`](Self::last_id); `NO_TIME` if it
+    /// gave none.
+    #[inline]
+    pub fn last_time(&self) -> UnixNanos {
+        self.last_time
     }
 
     /// Whether only some parts of a message that changes the book are in.
@@ -183,6 +196,7 @@ impl Sync {
             }
             self.next_part = 0;
             self.group_id = depth.last_id;
+            self.group_time = input.ts_event;
             self.doing = self.begin(style, depth, book, pool, &mut out);
         } else if self.doing == Doing::Nothing {
             // The rest of a message that was given up, or one whose beginning is missing.
@@ -324,7 +338,8 @@ impl Sync {
                 if input_flags & flags::FIRST != 0 {
                     self.stats.buffered += 1;
                 }
-                if !pool.push(&mut self.buffer, depth, input_flags) {
+                let part = Part { depth: *depth, flags: input_flags, ts_event: self.group_time };
+                if !pool.push(&mut self.buffer, &part) {
                     self.reason = InvalidReason::BufferFull;
                     self.doing = Doing::Nothing;
                 }
@@ -358,7 +373,7 @@ impl Sync {
             Doing::Loading => {
                 self.phase = Phase::Loaded;
                 self.reason = InvalidReason::AwaitingFirstDiff;
-                self.last_id = self.group_id;
+                (self.last_id, self.last_time) = (self.group_id, self.group_time);
                 self.full_depth = true;
                 self.stats.snapshots += 1;
                 self.replay(filter, book, pool, out);
@@ -366,7 +381,7 @@ impl Sync {
             Doing::Replacing | Doing::Applying => {
                 self.full_depth &= doing == Doing::Applying;
                 self.phase = Phase::Live;
-                self.last_id = self.group_id;
+                (self.last_id, self.last_time) = (self.group_id, self.group_time);
             }
         }
         if out.anomalies & anomaly::BOOK_FULL != 0 {
@@ -381,23 +396,24 @@ impl Sync {
         // Taken out first, so that a gap, which clears the buffer, does not clear what lies behind it.
         let mut waiting = core::mem::take(&mut self.buffer);
         let mut doing = Doing::Nothing;
-        while let Some((depth, input_flags)) = pool.pop(&mut waiting) {
-            if input_flags & flags::FIRST != 0 {
-                doing = self.begin_diff(depth.style == DepthStyle::DiffByPrev.code(), &depth, pool, out);
+        while let Some(part) = pool.pop(&mut waiting) {
+            let depth = &part.depth;
+            if part.flags & flags::FIRST != 0 {
+                doing = self.begin_diff(depth.style == DepthStyle::DiffByPrev.code(), depth, pool, out);
             }
             let used = (depth.bids as usize + depth.asks as usize).min(LEVELS_MAX);
             match doing {
-                Doing::Applying if !apply(&depth, used, filter, book, out) => {
+                Doing::Applying if !apply(depth, used, filter, book, out) => {
                     self.lose(InvalidReason::OutOfRange, pool);
                     doing = Doing::Nothing;
                 }
                 Doing::Buffering => {
                     // There was room for it a moment ago.
-                    pool.push(&mut self.buffer, &depth, input_flags);
+                    pool.push(&mut self.buffer, &part);
                 }
-                Doing::Applying if input_flags & flags::LAST != 0 => {
+                Doing::Applying if part.flags & flags::LAST != 0 => {
                     self.phase = Phase::Live;
-                    self.last_id = depth.last_id;
+                    (self.last_id, self.last_time) = (depth.last_id, part.ts_event);
                 }
                 _ => {}
             }

@@ -26,6 +26,8 @@ counters! {
     book_updates,
     /// Public trades counted.
     trades,
+    /// Those that came when their own candle was closed, and count in a later one.
+    trades_late,
     /// Candles closed, empty ones included.
     candles,
     /// Signals given (fresh opinions).
@@ -78,6 +80,7 @@ impl Counts {
         self.market_inputs += u64::from(slot.input.kind >= InputKind::Depth.code());
         self.book_updates += u64::from(market.flags & flags::BOOK_UPDATED != 0);
         self.trades += u64::from(market.flags & flags::TRADED != 0);
+        self.trades_late += u64::from(market.flags & flags::LATE_TRADE != 0);
         self.gaps += u64::from(market.flags & flags::GAP != 0);
         self.books_invalidated += u64::from(market.flags & flags::BECAME_INVALID != 0);
         self.quote_mismatches += u64::from(market.flags & flags::QUOTE_MISMATCH != 0);

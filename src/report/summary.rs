@@ -2,7 +2,8 @@
 
 use super::latency;
 use super::number::{best, grouped, money, nanos, qty};
-use crate::event::market::{InvalidReason, flags};
+use crate::event::market::{InvalidReason, anomaly, flags};
+use crate::market::anomaly::AnomalyCounts;
 use crate::metric::latency::{BYTES_TO_DECISION, BYTES_TO_ORDER, LatencySet};
 use crate::runtime::host::{Outcome, span};
 use crate::runtime::simulation::Ended;
@@ -98,6 +99,7 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "journal": outcome.journal_dir.as_ref().map(|d| d.display().to_string()),
         "last_sequence": view.sequence,
         "counts": counts,
+        "anomalies": view.anomalies.named().map(|(name, n)| (name.to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
         "refusals": refusals,
         "ring_full": outcome.stalls,
         "gated": outcome.gated,
@@ -119,6 +121,18 @@ fn refusal(code: u8) -> &'static str {
 
 fn rate(events: u64, seconds: f64) -> u64 {
     if seconds > 0.0 { (events as f64 / seconds) as u64 } else { 0 }
+}
+
+/// The kinds of anomaly that there were; `None` if there were none. Negative latency stands in the line of the feed.
+fn kinds(anomalies: &AnomalyCounts) -> Option<String> {
+    let negative = anomaly::NEGATIVE_LATENCY.trailing_zeros() as usize;
+    let kinds: Vec<String> = anomalies
+        .named()
+        .enumerate()
+        .filter(|(bit, (_, count))| *count > 0 && *bit != negative)
+        .map(|(_, (name, count))| format!("{} {name}", grouped(count)))
+        .collect();
+    (!kinds.is_empty()).then(|| kinds.join(", "))
 }
 
 /// The summary for people.
@@ -155,6 +169,17 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         counts.quote_mismatches,
         counts.anomalies
     )?;
+    if let Some(kinds) = kinds(&view.anomalies) {
+        writeln!(text, "            anomalies: {kinds}")?;
+    }
+    if counts.trades_late > 0 {
+        writeln!(
+            text,
+            "trades      {} of {} came when their own candle was closed, and count in a later one (see market.candle_grace_ms)",
+            grouped(counts.trades_late),
+            grouped(counts.trades)
+        )?;
+    }
     if let Some((low, high)) = view.feed_latency {
         let note = if low < 0 { "  (negative: the local clock is behind the venue's; kept as it is)" } else { "" };
         writeln!(text, "feed        latency {:.3} to {:.3} ms{note}", low as f64 / 1e6, high as f64 / 1e6)?;
@@ -250,4 +275,22 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         writeln!(text, "ended early {fatal}")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_kinds_that_there_were_are_told() {
+        let mut anomalies = AnomalyCounts::default();
+        assert_eq!(kinds(&anomalies), None);
+        anomalies.add(anomaly::NEGATIVE_LATENCY);
+        assert_eq!(kinds(&anomalies), None, "the line of the feed tells it");
+        for _ in 0..1_200 {
+            anomalies.add(anomaly::TIME_BACK | anomaly::NEGATIVE_LATENCY);
+        }
+        anomalies.add(anomaly::CLOCK_AHEAD);
+        assert_eq!(kinds(&anomalies).as_deref(), Some("1 200 time_back, 1 clock_ahead"));
+    }
 }

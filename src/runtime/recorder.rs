@@ -7,6 +7,7 @@ use crate::event::digest::{OutputHash, SlotDigest};
 use crate::event::input::InputKind;
 use crate::event::slot::Slot;
 use crate::journal::{Durability, JournalError, Writer, is_audit};
+use crate::market::anomaly::AnomalyCounts;
 use crate::metric::counts::Counts;
 use crate::metric::latency::LatencySet;
 use crate::ring::lane::Lane;
@@ -33,6 +34,8 @@ pub struct InstrumentView {
 pub struct View {
     /// Counters so far.
     pub counts: Counts,
+    /// Anomalies in market data so far, by kind; a slot may have several.
+    pub anomalies: AnomalyCounts,
     /// The output hash so far.
     pub output_hash: OutputHash,
     /// Last sequence.
@@ -186,6 +189,7 @@ impl View {
     #[inline]
     pub fn take_in(&mut self, slot: &Slot, tsc: &Tsc) {
         self.counts.update(slot);
+        self.anomalies.add(slot.market.anomalies);
         self.latency.record(slot, |from, to| tsc.nanos_between(from, to));
         let id = slot.input.instrument.0;
         if slot.input.kind == InputKind::Definition.code() {

@@ -8,25 +8,37 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;
 
-/// The venue's own best bid and ask by update id: (bid px, bid qty, ask px, ask qty).
-fn quotes(path: &Path) -> HashMap<u64, [Decimal; 4]> {
-    let mut found = HashMap::new();
+/// What a capture says by update id.
+#[derive(Default)]
+struct Told {
+    /// The venue's own best bid and ask: bid px, bid qty, ask px, ask qty.
+    quotes: HashMap<u64, [Decimal; 4]>,
+    /// The venue's time of the difference with this final update id, in nanoseconds.
+    times: HashMap<u64, i64>,
+}
+
+fn read_told(path: &Path, told: &mut Told) {
     for line in BufReader::new(MultiGzDecoder::new(std::fs::File::open(path).unwrap())).lines() {
         let line = line.unwrap();
         let Some((_, json)) = line.split_once(' ') else { continue };
-        if !json.contains("bookTicker") {
+        if !json.contains("bookTicker") && !json.contains("depthUpdate") {
             continue;
         }
         let value: serde_json::Value = serde_json::from_str(json).unwrap();
         let data = &value["data"];
+        if data["e"] == "depthUpdate" {
+            let at = data["T"].as_i64().or(data["E"].as_i64()).unwrap();
+            told.times.insert(data["u"].as_u64().unwrap(), at * 1_000_000);
+            continue;
+        }
         let number = |key: &str| data[key].as_str().unwrap().parse::<Decimal>().unwrap();
-        found.insert(data["u"].as_u64().unwrap(), ["b", "B", "a", "A"].map(number));
+        told.quotes.insert(data["u"].as_u64().unwrap(), ["b", "B", "a", "A"].map(number));
     }
-    found
 }
 
-/// Compares an exported bbo with the venue's quotes; the number of common update ids.
-fn compare(csv: &Path, quotes: &HashMap<u64, [Decimal; 4]>) -> (u64, u64) {
+/// Compares an exported bbo with the venue's quotes and times; the number of common update ids. Each row must bear the time
+/// of the difference whose update id it shows, the first one, made by a snapshot that came later, too.
+fn compare(csv: &Path, told: &Told) -> (u64, u64) {
     let text = std::fs::read_to_string(csv).unwrap();
     let mut lines = text.lines();
     assert_eq!(lines.next().unwrap(), "sequence,ts_recv,ts_event,instrument,update_id,bid_px,bid_qty,ask_px,ask_qty");
@@ -36,7 +48,9 @@ fn compare(csv: &Path, quotes: &HashMap<u64, [Decimal; 4]>) -> (u64, u64) {
         let cells: Vec<&str> = line.split(',').collect();
         let ours: Vec<Decimal> = cells[5..9].iter().map(|c| c.parse().unwrap()).collect();
         assert!(ours[0] < ours[2], "crossed: {line}");
-        if let Some(venue) = quotes.get(&cells[4].parse().unwrap()) {
+        let update_id: u64 = cells[4].parse().unwrap();
+        assert_eq!(cells[2].parse().ok(), told.times.get(&update_id).copied(), "{line}");
+        if let Some(venue) = told.quotes.get(&update_id) {
             assert_eq!(ours, venue, "{line}");
             common += 1;
         }
@@ -65,11 +79,11 @@ fn check(dir: &Path, files: &[&str], common_min: u64) {
     );
     let out = root.path().join("bbo.csv");
     run_json(&["export", "--journal", arg(&journal), "--what", "bbo", "--format", "csv", "--out", arg(&out)], 0);
-    let mut all = HashMap::new();
+    let mut told = Told::default();
     for path in &paths {
-        all.extend(quotes(path));
+        read_told(path, &mut told);
     }
-    let (common, rows) = compare(&out, &all);
+    let (common, rows) = compare(&out, &told);
     println!("{files:?}: {rows} book updates, {common} of them at an update id of the venue's bookTicker, all equal");
     assert!(common >= common_min, "{files:?}: only {common} common update ids");
     assert_eq!(run_json(&["parity", "--journal", arg(&journal)], 0)["divergences"], 0);

@@ -8,6 +8,7 @@ mod feature_lean;
 mod feature_signal;
 mod generated;
 mod kill;
+mod market_candles;
 mod market_captures;
 mod support;
 mod tidy;

@@ -16,7 +16,7 @@ impl InstrumentState {
             InputKind::OrderEvent => self.on_order_event(input, shared, out),
             InputKind::Trade => payload::<Trade>(input).map(|trade| self.on_trade(input, trade, shared, out)),
             InputKind::Quote => payload::<Quote>(input).map(|quote| self.on_quote(quote, out)),
-            InputKind::Bar => payload::<Bar>(input).map(|bar| self.on_bar(bar, out)),
+            InputKind::Bar => payload::<Bar>(input).map(|bar| self.on_bar(bar)),
             InputKind::Mark => payload::<Mark>(input).map(|mark| {
                 if mark.mark.0 > 0 {
                     self.mark = mark.mark;
@@ -52,7 +52,7 @@ impl InstrumentState {
         if done.completed {
             out.flags |= flags::BOOK_UPDATED;
             self.stats.book_updates += 1;
-            self.refresh_view(self.sync.last_id());
+            self.refresh_view(self.sync.last_id(), self.sync.last_time());
             if self.sync.reason() == InvalidReason::None {
                 if self.book.is_crossed() {
                     out.anomalies |= anomaly::CROSSED;
@@ -109,7 +109,7 @@ impl InstrumentState {
         if input.is_last() && changed {
             out.flags |= flags::BOOK_UPDATED;
             self.stats.book_updates += 1;
-            self.refresh_view(input.venue_id);
+            self.refresh_view(input.venue_id, input.ts_event);
         }
         if input.is_last() {
             let (bid, ask) = (self.view.bid, self.view.ask);
@@ -156,16 +156,17 @@ impl InstrumentState {
         shared: &Shared,
         out: &mut MarketSection,
     ) {
-        let at = if input.ts_event == NO_TIME {
+        let at = if self.input_time == NO_TIME {
             let at = input.ts_recv.saturating_add(self.offset.unwrap_or(0));
             self.advance(at, &shared.us, out);
             at
         } else {
-            input.ts_event
+            self.input_time
         };
         let saturated = self.candles.saturated;
         if self.candles.trade(at, px, qty) {
             out.anomalies |= anomaly::TIME_BACK;
+            out.flags |= flags::LATE_TRADE;
         }
         if self.candles.saturated != saturated {
             out.anomalies |= anomaly::ABSURD_SIZE;
@@ -197,24 +198,30 @@ impl InstrumentState {
         }
     }
 
-    /// The venue's final bar beside ours, where ours was whole (the first one of each interval may not be).
-    fn on_bar(&mut self, bar: &Bar, out: &MarketSection) {
-        if bar.closed == 0 {
-            return;
+    /// The venue's final bar. It may come before our own closes, which waits for the grace.
+    fn on_bar(&mut self, bar: &Bar) {
+        if bar.closed != 0
+            && let Some(i) = CANDLE_INTERVALS.iter().position(|&interval| interval == bar.interval)
+        {
+            self.bars[i] = *bar;
+            self.compare_bars();
         }
-        let Some(i) = CANDLE_INTERVALS.iter().position(|&interval| interval == bar.interval) else { return };
-        // What this very input closed is in the section, and not yet in `last_closed`.
-        let (own, closes) = if out.closed_mask >> i & 1 == 1 {
-            (out.closed[i], self.closes[i].saturating_add(1))
-        } else {
-            (self.last_closed[i], self.closes[i])
-        };
-        if closes < 2 || own.open_time != bar.open_time {
-            return;
+    }
+
+    /// The venue's final bars beside ours, where ours was whole (the first one of each interval may not be).
+    pub(super) fn compare_bars(&mut self) {
+        for ((bar, own), closes) in self.bars.iter_mut().zip(&self.last_closed).zip(self.closes) {
+            if bar.closed == 0 || own.open_time < bar.open_time {
+                continue;
+            }
+            bar.closed = 0;
+            if closes < 2 || own.open_time != bar.open_time {
+                continue;
+            }
+            self.stats.bar_checks += 1;
+            let same = (own.open, own.high, own.low, own.close, own.volume, u64::from(own.trades))
+                == (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trades);
+            self.stats.bar_mismatches += u64::from(!same);
         }
-        self.stats.bar_checks += 1;
-        let same = (own.open, own.high, own.low, own.close, own.volume, u64::from(own.trades))
-            == (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trades);
-        self.stats.bar_mismatches += u64::from(!same);
     }
 }

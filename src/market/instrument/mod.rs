@@ -1,5 +1,6 @@
 //! Hot: the market of one instrument: which part of an input goes where, and what the section says after it.
 
+mod clock;
 mod events;
 
 use super::anomaly::LevelFilter;
@@ -15,10 +16,10 @@ use super::sync::Sync;
 use super::tape::Tape;
 use super::top::Quotes;
 use super::touch::TouchBook;
-use crate::event::input::{Gap, Input, InputKind, Level, TradingState};
+use crate::event::input::{Bar, Gap, Input, InputKind, Level, TradingState};
 use crate::event::market::{CANDLE_INTERVALS, Candle, InvalidReason, MarketSection, anomaly, flags};
 use crate::types::ids::SourceId;
-use crate::types::instrument::{Calendar, Instrument, VenueKind};
+use crate::types::instrument::{Instrument, VenueKind};
 use crate::types::price::{Px, Qty, Side, pow10};
 use crate::types::time::{NO_TIME, Nanos, UnixNanos};
 
@@ -64,6 +65,8 @@ struct View {
     bid_levels: u32,
     ask_levels: u32,
     update_id: u64,
+    /// Venue's time of the message that `update_id` is from.
+    time: UnixNanos,
 }
 
 /// One instrument.
@@ -92,6 +95,8 @@ pub struct InstrumentState {
     last: Level,
     last_aggressor: u8,
     exchange_time: UnixNanos,
+    /// Exchange time of the input that is being taken in; `NO_TIME` if it gave none that is believed.
+    input_time: UnixNanos,
     /// `ts_event − ts_recv` as seen last.
     offset: Option<Nanos>,
     /// Last exchange time by kind of input, of those that time must not run back in.
@@ -100,6 +105,8 @@ pub struct InstrumentState {
     pending: u32,
     last_closed: [Candle; 4],
     closes: [u32; 4],
+    /// The venue's final bars that came before our own closed; `closed` 0 = none.
+    bars: [Bar; 4],
     stats: MarketStats,
 }
 
@@ -124,9 +131,9 @@ impl InstrumentState {
             order_crossed: false,
             quotes: Quotes::default(),
             tape: Tape::default(),
-            candles: Candles::default(),
+            candles: Candles::new(config.candle_grace()),
             staleness: Staleness::default(),
-            view: View::default(),
+            view: View { time: NO_TIME, ..View::default() },
             top: (Level::default(), Level::default()),
             was_valid: false,
             own_state: None,
@@ -135,11 +142,13 @@ impl InstrumentState {
             last: Level::default(),
             last_aggressor: 0,
             exchange_time: NO_TIME,
+            input_time: NO_TIME,
             offset: None,
             times: [NO_TIME; 4],
             pending: 0,
             last_closed: [Candle::default(); 4],
             closes: [0; 4],
+            bars: bytemuck::Zeroable::zeroed(),
             stats: MarketStats::default(),
         }
     }
@@ -224,6 +233,7 @@ impl InstrumentState {
         self.top = (scaled(self.top.0), scaled(self.top.1));
         self.mark = Px(self.mark.0.checked_mul(p).unwrap_or(0));
         self.closes = [0; 4];
+        self.bars = bytemuck::Zeroable::zeroed();
         if self.sync.is_amid_message() {
             let sums = |(five, ten): (Qty, Qty)| (Qty(five.0.saturating_mul(q)), Qty(ten.0.saturating_mul(q)));
             self.view.bid = scaled(self.view.bid);
@@ -231,7 +241,7 @@ impl InstrumentState {
             self.view.bid_sums = sums(self.view.bid_sums);
             self.view.ask_sums = sums(self.view.ask_sums);
         } else {
-            self.refresh_view(self.view.update_id);
+            self.refresh_view(self.view.update_id, self.view.time);
         }
         true
     }
@@ -279,7 +289,7 @@ impl InstrumentState {
         }
     }
 
-    fn refresh_view(&mut self, update_id: u64) {
+    fn refresh_view(&mut self, update_id: u64, time: UnixNanos) {
         self.view = if let BookKind::Touch(touch) = &self.kind {
             let (bid, ask) = (touch.level(Side::Buy), touch.level(Side::Sell));
             View {
@@ -290,6 +300,7 @@ impl InstrumentState {
                 bid_levels: u32::from(bid.qty.0 > 0),
                 ask_levels: u32::from(ask.qty.0 > 0),
                 update_id,
+                time,
             }
         } else {
             View {
@@ -300,6 +311,7 @@ impl InstrumentState {
                 bid_levels: self.book.len(Side::Buy) as u32,
                 ask_levels: self.book.len(Side::Sell) as u32,
                 update_id,
+                time,
             }
         };
     }
@@ -319,10 +331,8 @@ impl InstrumentState {
         match kind {
             None => out.anomalies |= anomaly::UNDEFINED,
             Some(InputKind::Timer) => {
-                if let Some(offset) = self.offset {
-                    let now = input.ts_recv.saturating_add(offset).saturating_sub(shared.config.candle_grace());
-                    self.advance(now, &shared.us, out);
-                }
+                let now = self.offset.map_or(NO_TIME, |offset| input.ts_recv.saturating_add(offset));
+                self.advance(now, &shared.us, out);
             }
             Some(InputKind::Gap) => {
                 if payload::<Gap>(input).is_none() {
@@ -350,47 +360,6 @@ impl InstrumentState {
         let stale = self.staleness.is_stale(input.ts_recv, data, shared.config.stale_after());
         self.fill(stale, shared, out);
         self.stats.anomalies.add(out.anomalies);
-    }
-
-    fn advance(&mut self, now: UnixNanos, us: &UsEquities, out: &mut MarketSection) {
-        let calendar = match self.instrument.calendar {
-            Calendar::Crypto => None,
-            Calendar::UsEquities => Some(us),
-        };
-        self.candles.advance(now, calendar, out);
-    }
-
-    /// Exchange time, latency, and the candles that they close.
-    fn on_time(&mut self, input: &Input, kind: InputKind, shared: &Shared, out: &mut MarketSection) {
-        if input.ts_event == NO_TIME {
-            return;
-        }
-        let slot = match kind {
-            InputKind::Depth => Some(0),
-            InputKind::Trade => Some(1),
-            InputKind::Quote => Some(2),
-            InputKind::OrderEvent => Some(3),
-            _ => None,
-        };
-        if let Some(last) = slot.and_then(|slot| self.times.get_mut(slot)) {
-            if input.ts_event < *last {
-                out.anomalies |= anomaly::TIME_BACK;
-            }
-            *last = input.ts_event.max(*last);
-        }
-        self.exchange_time = self.exchange_time.max(input.ts_event);
-        if input.ts_recv != NO_TIME
-            && let Some(latency) = input.ts_recv.checked_sub(input.ts_event)
-        {
-            out.feed_latency = latency;
-            self.offset = latency.checked_neg();
-            if latency < 0 {
-                out.anomalies |= anomaly::NEGATIVE_LATENCY;
-            }
-            self.stats.latency_min = self.stats.latency_min.min(latency);
-            self.stats.latency_max = self.stats.latency_max.max(latency);
-        }
-        self.advance(self.exchange_time, &shared.us, out);
     }
 
     /// Everything that holds now.
@@ -439,12 +408,14 @@ impl InstrumentState {
                     self.stats.candles += 1;
                 }
             }
+            self.compare_bars();
         }
         let view = self.view;
         (out.bid, out.ask, out.book_bid, out.book_ask) = (bid, ask, view.bid, view.ask);
         (out.bid_qty_5, out.bid_qty_10) = view.bid_sums;
         (out.ask_qty_5, out.ask_qty_10) = view.ask_sums;
-        (out.bid_levels, out.ask_levels, out.update_id) = (view.bid_levels, view.ask_levels, view.update_id);
+        (out.bid_levels, out.ask_levels) = (view.bid_levels, view.ask_levels);
+        (out.update_id, out.book_time) = (view.update_id, view.time);
         (out.last, out.last_aggressor, out.mark) = (self.last, self.last_aggressor, self.mark);
         out.exchange_time = self.exchange_time;
         out.price_decimals = self.instrument.price_decimals;
@@ -460,7 +431,7 @@ impl InstrumentState {
 pub(crate) mod tests {
     use super::*;
     use crate::types::ids::InstrumentId;
-    use crate::types::instrument::{Contract, Symbol};
+    use crate::types::instrument::{Calendar, Contract, Symbol};
 
     /// A spot instrument with 2 and 3 decimals, for the room's tests.
     pub(crate) fn crypto(id: u32) -> Instrument {

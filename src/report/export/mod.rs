@@ -1,7 +1,13 @@
 //! Edge: a journal's contents as rows: what there is to export, and how a row is made of a slot.
 //!
 //! Prices, quantities and money are exact decimals as text; times are nanoseconds since 1970 (UTC); an absent value is
-//! empty (CSV) or null.
+//! empty (CSV) or null. `sequence` and `ts_recv` are those of the input that made the row: what the host knew, and when.
+//!
+//! **bbo** has one row for each venue message after which the book is whole, also where the best levels stayed the same;
+//! a message in several parts gives its row with the last one. `update_id` is that of the newest message in the book, and
+//! `ts_event` the venue's time of that message (empty where the venue gives none). Differences that waited for a snapshot
+//! have no rows of their own: when it joins them, one row shows the book with all of them applied, with the update id and
+//! time of the last. A snapshot that confirms the book at its own update id gives a row with that id and time again.
 
 pub mod rows;
 pub mod sink;
@@ -13,7 +19,7 @@ use serde::Serialize;
 crate::code_enum! {
     /// What can be exported.
     pub enum What {
-        /// Best bid and ask of our own book, a row for each book update.
+        /// Best bid and ask of our own book, a row for each book update; which, stands at the top.
         Bbo = 1, "bbo";
         /// Public trades that count.
         Trades = 2, "trades";

@@ -14,6 +14,7 @@ use crate::types::decimal::format_decimal;
 use crate::types::ids::ClientOrderId;
 use crate::types::instrument::Instrument;
 use crate::types::price::{Px, Side};
+use crate::types::time::UnixNanos;
 
 /// Makes the rows of one kind; keeps the definitions that it meets.
 pub struct RowMaker {
@@ -144,7 +145,11 @@ impl RowMaker {
 }
 
 fn head(instrument: &Instrument, input: &Input) -> Vec<Cell> {
-    vec![Cell::id(input.sequence), Cell::time(input.ts_recv), Cell::time(input.ts_event), Cell::text(instrument.name())]
+    head_at(instrument, input, input.ts_event)
+}
+
+fn head_at(instrument: &Instrument, input: &Input, ts_event: UnixNanos) -> Vec<Cell> {
+    vec![Cell::id(input.sequence), Cell::time(input.ts_recv), Cell::time(ts_event), Cell::text(instrument.name())]
 }
 
 fn level(instrument: &Instrument, level: Level, row: &mut Vec<Cell>) {
@@ -164,7 +169,9 @@ fn bbo(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>)) {
     if !slot.market.has(flags::BOOK_UPDATED | flags::VALID) {
         return;
     }
-    let mut row = head(instrument, &slot.input);
+    // The venue's time of the update id that is shown, which need not be this input's: a snapshot that joins differences
+    // buffered before it shows the last of them.
+    let mut row = head_at(instrument, &slot.input, slot.market.book_time);
     row.push(Cell::id(slot.market.update_id));
     level(instrument, slot.market.book_bid, &mut row);
     level(instrument, slot.market.book_ask, &mut row);
