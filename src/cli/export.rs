@@ -87,7 +87,7 @@ pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
         if cli.json {
             crate::say!(
                 "{}",
-                serde_json::json!({"rows": rows, "inputs": report.replayed, "out": shown, "divergences": report.divergences})
+                serde_json::json!({"rows": rows, "inputs": report.replayed, "out": shown, "divergences": report.divergences, "not_recorded": report.not_recorded})
             );
         } else {
             crate::say!("{} rows of {} inputs in {shown}", grouped(rows), grouped(report.replayed));
@@ -99,6 +99,9 @@ pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
             grouped(report.restored_only),
             args.what
         );
+    }
+    for loss in &report.not_recorded {
+        eprintln!("tickpath: {loss}");
     }
     if report.lost > 0 {
         return Err(Failure::new(

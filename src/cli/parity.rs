@@ -48,6 +48,9 @@ pub fn main(cli: &Cli, args: &ParityArgs) -> Result<Code, Failure> {
                 grouped(report.restored_only)
             );
         }
+        for loss in &report.not_recorded {
+            crate::say!("{loss}");
+        }
         if report.lost > 0 {
             crate::say!(
                 "{} inputs are in neither log: they were LOST (a full disk, a power cut); see `tickpath verify`",

@@ -51,21 +51,34 @@ pub fn main(cli: &Cli, args: &VerifyArgs) -> Result<Code, Failure> {
         }
         if result.torn_bytes > 0 {
             crate::say!(
-                "{} bytes at the end are a record that the writer died in; the next start cuts them off",
-                result.torn_bytes
+                "{} bytes at the end are a record that the writer died in ({}); the next start cuts them off",
+                result.torn_bytes,
+                result.torn_at.join(", ")
             );
         }
+        for loss in &result.not_recorded {
+            crate::say!("{loss}; what concerns orders is recorded all the same");
+        }
+        for name in &result.foreign {
+            crate::say!("note   {name} is not the journal's; it is left alone");
+        }
         for f in &result.findings {
-            let log = f.log.map_or_else(|| "both logs".to_owned(), |log| format!("{log:?}").to_lowercase());
-            crate::say!("FAULT  {log}, segment {}, byte {}, sequence {}: {}", f.segment, f.offset, f.sequence, f.what);
-            if !f.expected.is_empty() || !f.found.is_empty() {
-                crate::say!("       expected {}, found {}", f.expected, f.found);
+            crate::say!("FAULT  {f}");
+            match (f.expected.is_empty(), f.found.is_empty()) {
+                (false, false) => crate::say!("       expected {}, found {}", f.expected, f.found),
+                (false, true) => crate::say!("       expected {}", f.expected),
+                (true, false) => crate::say!("       found {}", f.found),
+                (true, true) => {}
             }
+            crate::say!("       {}", f.advice);
         }
         if sound {
             crate::say!("nothing was altered, lost or cut off");
         } else {
-            crate::say!("{} faults; keep the folder as it is and compare with a copy", result.findings_total);
+            let kept = result.findings.len() as u64;
+            let more =
+                if result.findings_total > kept { format!(" (the first {kept} are shown)") } else { String::new() };
+            crate::say!("{} faults{more}; keep the folder as it is and compare with a copy", result.findings_total);
         }
     }
     Ok(if sound { Code::Ok } else { Code::Error })

@@ -110,9 +110,20 @@ impl DirLock {
     }
 }
 
+/// Name of a segment in the journal's folder.
+pub(super) fn segment_name(log: super::record::Log, number: u64) -> String {
+    format!("{}/{number:010}.seg", log.name())
+}
+
 /// Path of a segment.
 pub(super) fn segment_path(dir: &Path, log: super::record::Log, number: u64) -> PathBuf {
-    dir.join(log.name()).join(format!("{number:010}.seg"))
+    dir.join(segment_name(log, number))
+}
+
+/// The number of the segment whose file is called `name`; `None` for every name that the writer does not give.
+pub(super) fn parse_segment_name(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".seg").filter(|s| s.len() == 10 && s.bytes().all(|b| b.is_ascii_digit()))?;
+    digits.parse().ok().filter(|number| *number > 0)
 }
 
 /// Numbers of the segments of a log, ascending. Names that are not ours are left alone.
@@ -126,9 +137,7 @@ pub(super) fn segment_numbers(dir: &Path, log: super::record::Log) -> Result<Vec
     let mut numbers = Vec::new();
     for entry in entries {
         let entry = entry.map_err(JournalError::io("list", &folder))?;
-        let name = entry.file_name();
-        let stem = name.to_str().and_then(|n| n.strip_suffix(".seg")).filter(|s| s.len() == 10);
-        numbers.extend(stem.and_then(|s| s.parse::<u64>().ok()));
+        numbers.extend(entry.file_name().to_str().and_then(parse_segment_name));
     }
     numbers.sort_unstable();
     Ok(numbers)

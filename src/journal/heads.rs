@@ -80,6 +80,37 @@ fn invalid(path: &Path, what: impl core::fmt::Display) -> JournalError {
     JournalError::io("read", path)(io::Error::new(io::ErrorKind::InvalidData, what.to_string()))
 }
 
+/// The heads in the text of a `heads.json`, or at which byte it is not one, and why.
+pub(super) fn parse_heads(text: &[u8]) -> Result<Vec<Head>, (u64, String)> {
+    serde_json::from_slice(text).map_err(|error| (offset_of(text, &error), error.to_string()))
+}
+
+/// The text that the writer stores for `heads`.
+pub(super) fn canonical_heads(heads: &[Head]) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(heads).map(|text| text + "\n")
+}
+
+/// Byte of a JSON error in `text`.
+fn offset_of(text: &[u8], error: &serde_json::Error) -> u64 {
+    let lines = text.split_inclusive(|b| *b == b'\n').take(error.line().saturating_sub(1));
+    (lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1)) as u64
+}
+
+/// The whole lines in the text of a `dropped.jsonl`, each with its byte, or why it is none as the writer stores them. A last
+/// line that a crash cut off is left out: its segment is still there.
+pub(super) fn parse_dropped(text: &[u8]) -> impl Iterator<Item = (u64, Result<Dropped, String>)> {
+    let mut at = 0;
+    text.split_inclusive(|b| *b == b'\n').filter(|line| line.ends_with(b"\n")).map(move |line| {
+        let (offset, body) = (at, &line[..line.len() - 1]);
+        at += line.len() as u64;
+        let parsed = serde_json::from_slice::<Dropped>(body).map_err(|error| error.to_string()).and_then(|dropped| {
+            let right = serde_json::to_vec(&dropped).is_ok_and(|right| right == body);
+            if right { Ok(dropped) } else { Err("not as the writer stores it".to_owned()) }
+        });
+        (offset, parsed)
+    })
+}
+
 /// The heads that the writer recorded at its last seal; empty for a journal that has none yet.
 ///
 /// # Errors
@@ -95,9 +126,7 @@ pub fn read_heads(dir: &Path) -> Result<Vec<Head>, JournalError> {
 
 /// Replaces the recorded heads.
 pub(super) fn write_heads(dir: &Path, heads: &[Head]) -> Result<(), JournalError> {
-    let path = dir.join(HEADS_FILE);
-    let mut text = serde_json::to_string_pretty(heads).map_err(|error| invalid(&path, error))?;
-    text.push('\n');
+    let text = canonical_heads(heads).map_err(|error| invalid(&dir.join(HEADS_FILE), error))?;
     replace(dir, HEADS_FILE, text.as_bytes())
 }
 

@@ -23,11 +23,11 @@
 //! |---|---|---|---|
 //! | 0 | 32 | `previous` | SHA-256 of the whole record before it in this log, across segments; zero = not yet filled in |
 //! | 32 | 4 | `length` | bytes of the record; stored last, so that 0 means "nothing here yet" |
-//! | 36 | 1 | `kind` | 1 header, 2 market, 3 audit, 4 seal |
+//! | 36 | 1 | `kind` | 1 header, 2 market, 3 audit, 4 seal, 5 note |
 //! | 37 | 1 | `version` | 1 |
 //! | 38 | 2 | `flags` | audit: bit 0 signal, 1 risk, 2 execution are present (a section of zeros is left out) |
 //! | 40 | 8 | `epoch` | the process start |
-//! | 48 | 8 | `sequence` | header: the first of the segment; seal: the last |
+//! | 48 | 8 | `sequence` | header: the first of the segment; seal and note: the last one before |
 //! | 56 | 8 | `time` | `ts_recv`, nanoseconds since 1970 |
 //! | 64 | 8 | `durable` | last sequence of this log that was known to be on disk when this was written |
 //! | 72 | n | payload | see below |
@@ -38,7 +38,9 @@
 //! zeroed: signal 128, risk 256, execution 384. Bytes up to the CRC are zero. A trade or quote takes 192 bytes.
 //!
 //! Header: magic `TICKPATH` (8), format u32, log u8, 3 zero, segment number u64, segment bytes u64. Seal: first
-//! sequence u64, records u64, reason u8 (1 full, 2 closed, 3 recovered), 7 zero, torn bytes cut off u64.
+//! sequence u64, records u64, reason u8 (1 full, 2 closed, 3 recovered), 7 zero, torn bytes cut off u64. Note: first
+//! sequence of market data that was refused u64, last u64 (0: recording stops here), reason u8 (1 disk full, 2 no
+//! segment could be made), 15 zero.
 //!
 //! # The chain is filled in behind the writer
 //!
@@ -54,41 +56,58 @@
 //! | `audit/0000000001.seg`, `market/…` | segments, by number; all zeros = prepared, not yet used |
 //! | `heads.json` | last sealed sequence and hash per log |
 //! | `dropped.jsonl` | what retention removed |
-//! | what [`write_meta`] stores | e.g. the configuration of each epoch |
+//! | `config-{epoch}.toml` | the configuration of each epoch, whose hash is in the epoch's record |
+//! | what else [`write_meta`] stores | anything |
 //!
 //! | source | what |
 //! |---|---|
 //! | `config`, `error`, `heads` | what is configured, what goes wrong, heads and the list of what was dropped |
-//! | `record` | the format: written in place, read back with every check but the chain |
+//! | `record`, `encode` | the format: read back with every check but the chain, written in place |
+//! | `loss` | the notes of market data that could not be written |
 //! | `map` | the mapping in two halves; the room's only `unsafe` |
 //! | `disk`, `segment` | reserve, sync, replace, lock; a segment made ahead and finished |
-//! | `writer`, `helper` | the two threads |
-//! | `recovery`, `reader`, `verify`, `walk` | open again, read in order, find what was altered |
+//! | `writer`, `write_lane`, `helper` | the two threads |
+//! | `recovery`, `scan` | open again: what is there, what a crash explains |
+//! | `reader` | read in order, also while it is written |
+//! | `verify`, `folder`, `walk`, `links`, `union`, `meta`, `finding` | find what was altered or lost, and where |
 
 mod config;
 mod disk;
+mod encode;
 mod error;
+mod finding;
+mod folder;
 mod heads;
 mod helper;
+mod links;
+mod loss;
 mod map;
+mod meta;
 mod reader;
 mod record;
 mod recovery;
+mod scan;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod union;
 mod verify;
 mod walk;
+mod write_lane;
 mod writer;
 
 pub use config::{Config, Durability};
 pub use disk::write_meta;
+pub use encode::is_audit;
 pub use error::JournalError;
+pub use finding::{Finding, Verification};
 pub use heads::{Dropped, Head, read_dropped, read_heads};
+pub use loss::{Loss, LossReason};
+pub use meta::{config_name, short_hash};
 pub use reader::{AuditSections, Entry, Reader};
-pub use record::{Log, is_audit};
+pub use record::Log;
 pub use recovery::Recovery;
-pub use verify::{Finding, Verification, verify, verify_against};
+pub use verify::{verify, verify_against};
 pub use writer::{Summary, Writer};
 
 #[cfg(not(target_endian = "little"))]

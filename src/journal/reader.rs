@@ -3,6 +3,7 @@
 use super::disk::{segment_numbers, segment_path};
 use super::error::JournalError;
 use super::heads::read_dropped;
+use super::loss::{Loss, Losses};
 use super::record::{ALIGN, LENGTH_MAX, Log, Opening, Parsed, RecordKind, next_valid, parse};
 use crate::event::digest::SlotDigest;
 use crate::event::execution::ExecutionSection;
@@ -69,6 +70,8 @@ struct LogReader {
     /// Bytes to read next time.
     chunk: usize,
     last: u64,
+    /// What the notes so far say (audit log).
+    losses: Losses,
     /// The next slot, if it was read already.
     peeked: bool,
     entry: Entry,
@@ -86,6 +89,7 @@ impl LogReader {
             at: 0,
             chunk: CHUNK,
             last: 0,
+            losses: Losses::default(),
             peeked: false,
             entry: Entry::default(),
         }
@@ -156,6 +160,7 @@ impl LogReader {
                         RecordKind::Opening => Some("the header belongs to another place"),
                         _ if at == 0 => Some("the segment does not start with its header"),
                         RecordKind::Seal => None,
+                        RecordKind::Note if self.log == Log::Audit => None,
                         _ if (kind == RecordKind::Audit) != (self.log == Log::Audit) => {
                             Some("a record of the other log")
                         }
@@ -165,7 +170,13 @@ impl LogReader {
                     if let Some(what) = what {
                         return Err(self.corrupt_here(what));
                     }
+                    if kind == RecordKind::Note {
+                        self.losses.note(found.mark(), found.header.epoch);
+                    }
                     if found.is_slot() {
+                        if self.log == Log::Audit {
+                            self.losses.slot(found.header.epoch, found.header.sequence);
+                        }
                         found.read_into(&mut self.entry);
                         self.last = self.entry.sequence;
                         self.peeked = true;
@@ -308,6 +319,11 @@ impl Reader {
             (false, false) => return Ok(false),
         };
         Self::deliver(from, &mut self.last, entry)
+    }
+
+    /// Market data that was not recorded, as far as the audit log was read and its notes tell it.
+    pub fn losses(&self) -> &[Loss] {
+        self.audit.losses.all()
     }
 
     fn deliver(from: &mut LogReader, last: &mut u64, entry: &mut Entry) -> Result<bool, JournalError> {

@@ -1,10 +1,9 @@
-//! Edge: the record: its layout, how it is written in place and how it is read back with every check but the chain.
+//! Edge: the record: its layout, and how it is read back with every check but the chain.
 
 use super::reader::Entry;
 use crate::event::digest::SlotDigest;
-use crate::event::input::{Input, InputKind, PAYLOAD_BYTES};
-use crate::event::slot::Slot;
-use bytemuck::{Pod, Zeroable, bytes_of};
+use crate::event::input::{EpochStart, Input, InputKind, PAYLOAD_BYTES};
+use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 /// Records begin at multiples of this and are multiples of it.
@@ -17,7 +16,7 @@ pub(super) const INPUT: usize = 56;
 pub(super) const STAMP: usize = 8;
 pub(super) const DIGEST_AT: usize = HEADER + INPUT;
 pub(super) const PAYLOAD_AT: usize = DIGEST_AT + size_of::<SlotDigest>();
-const CRC: usize = 4;
+pub(super) const CRC: usize = 4;
 const SECTIONS: [usize; 3] = [128, 256, 384];
 /// The longest record.
 pub(super) const LENGTH_MAX: usize = round(PAYLOAD_AT + PAYLOAD_BYTES + 128 + 256 + 384 + CRC);
@@ -25,6 +24,8 @@ pub(super) const LENGTH_MAX: usize = round(PAYLOAD_AT + PAYLOAD_BYTES + 128 + 25
 pub(super) const OPENING_LENGTH: usize = round(HEADER + size_of::<Opening>() + CRC);
 /// Bytes of a seal.
 pub(super) const SEAL_LENGTH: usize = round(HEADER + size_of::<Seal>() + CRC);
+/// Bytes of a note.
+pub(super) const NOTE_LENGTH: usize = round(HEADER + size_of::<super::loss::Note>() + CRC);
 const MAGIC: [u8; 8] = *b"TICKPATH";
 
 /// SHA-256 of a record.
@@ -63,23 +64,7 @@ impl Log {
     }
 }
 
-/// Whether `slot` belongs into the audit log: control and reports, every verdict of risk, every command and order
-/// update, every change of direction.
-#[inline]
-pub fn is_audit(slot: &Slot) -> bool {
-    const CONTROL: u64 = 1 << InputKind::Epoch as u8
-        | 1 << InputKind::Definition as u8
-        | 1 << InputKind::Gate as u8
-        | 1 << InputKind::Report as u8;
-    let control = slot.input.kind < 64 && CONTROL >> slot.input.kind & 1 == 1;
-    control
-        || slot.risk.verdict != 0
-        || slot.execution.commands_len > 0
-        || slot.execution.updated != 0
-        || slot.signal.changed != 0
-}
-
-/// The two codes of the format.
+/// The codes of the format.
 mod codes {
     #![allow(dead_code, reason = "the macro makes more names than these need")]
 
@@ -94,6 +79,8 @@ mod codes {
             Audit = 3, "audit";
             /// Ends a segment.
             Seal = 4, "seal";
+            /// Says, in the audit log, what the market log does not have.
+            Note = 5, "note";
         }
     }
 
@@ -145,6 +132,11 @@ impl Opening {
         Self { magic: MAGIC, format: 1, log: log.index() as u8, zero: [0; 3], segment, segment_bytes }
     }
 
+    /// Index of the log that it says.
+    pub(super) fn log(&self) -> u8 {
+        self.log
+    }
+
     /// Whether it opens segment `segment` of `log`.
     pub(super) fn is_of(&self, log: Log, segment: u64) -> bool {
         self.magic == MAGIC && self.format == 1 && self.log == log.index() as u8 && self.segment == segment
@@ -173,121 +165,16 @@ pub(super) fn hash(record: &[u8]) -> Hash {
     out
 }
 
-/// What each record of a writer has in common at the moment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stamp {
-    pub epoch: u64,
-    pub durable: u64,
-}
-
-/// Which sections of an audit record are not all zero behind their stamps (bits as in `flags`).
-#[inline]
-fn sections_present(slot: &Slot) -> u16 {
-    #[inline]
-    fn any(bytes: &[u8]) -> bool {
-        let (words, rest) = bytes.as_chunks::<8>();
-        words.iter().fold(0, |all, w| all | u64::from_ne_bytes(*w)) != 0 || rest.iter().any(|b| *b != 0)
-    }
-    u16::from(any(&bytes_of(&slot.signal)[STAMP..]))
-        | u16::from(any(&bytes_of(&slot.risk)[STAMP..])) << 1
-        | u16::from(any(&bytes_of(&slot.execution)[2 * STAMP..])) << 2
-}
-
-/// How a slot will be written.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
-    pub log: Log,
-    pub length: usize,
-    flags: u16,
-    payload: usize,
-}
-
-/// Decides log, sections and length of the record for `slot`.
-#[inline]
-pub(super) fn plan(slot: &Slot) -> Plan {
-    let payload = (slot.input.payload_len as usize).min(PAYLOAD_BYTES);
-    let (log, flags) = if is_audit(slot) { (Log::Audit, sections_present(slot)) } else { (Log::Market, 0) };
-    Plan { log, length: slot_length(payload, flags), flags, payload }
-}
-
+/// Bytes of a slot's record.
 #[inline]
 pub(super) fn slot_length(payload: usize, flags: u16) -> usize {
     let sections: usize = (0..3).map(|i| SECTIONS[i] * (flags >> i & 1) as usize).sum();
     round(PAYLOAD_AT + payload + sections + CRC)
 }
 
-/// Writes the record of `slot` into `out`, which is `plan.length` bytes long, but for its `previous` and `length`
-/// fields (which stay as they are): the length is published last, the chain is filled in later.
-#[inline]
-pub(super) fn write_slot(out: &mut [u8], plan: &Plan, stamp: Stamp, slot: &Slot, digest: &SlotDigest) {
-    let kind = match plan.log {
-        Log::Audit => RecordKind::Audit,
-        Log::Market => RecordKind::Market,
-    };
-    begin(out, kind, plan.flags, stamp, slot.input.sequence, slot.input.ts_recv);
-    let input = bytes_of(&slot.input);
-    out[HEADER..DIGEST_AT].copy_from_slice(&input[STAMP..STAMP + INPUT]);
-    out[DIGEST_AT - 8..DIGEST_AT - 6].copy_from_slice(&(plan.payload as u16).to_le_bytes());
-    out[DIGEST_AT - 4..DIGEST_AT].fill(0);
-    out[DIGEST_AT..PAYLOAD_AT].copy_from_slice(bytes_of(digest));
-    let mut at = PAYLOAD_AT + plan.payload;
-    out[PAYLOAD_AT..at].copy_from_slice(&slot.input.payload[..plan.payload]);
-    if plan.flags != 0 {
-        let sections: [(&[u8], usize); 3] =
-            [(bytes_of(&slot.signal), STAMP), (bytes_of(&slot.risk), STAMP), (bytes_of(&slot.execution), 2 * STAMP)];
-        for (i, (section, stamps)) in sections.into_iter().enumerate() {
-            if plan.flags >> i & 1 == 1 {
-                out[at..at + stamps].fill(0);
-                out[at + stamps..at + section.len()].copy_from_slice(&section[stamps..]);
-                at += section.len();
-            }
-        }
-    }
-    finish(out, at);
-}
-
-/// Writes a header or a seal, in the way of [`write_slot`].
-pub(super) fn write_mark<P: Pod>(
-    out: &mut [u8],
-    kind: RecordKind,
-    stamp: Stamp,
-    sequence: u64,
-    time: i64,
-    payload: &P,
-) {
-    begin(out, kind, 0, stamp, sequence, time);
-    out[HEADER..HEADER + size_of::<P>()].copy_from_slice(bytes_of(payload));
-    finish(out, HEADER + size_of::<P>());
-}
-
-/// Stores the length, for records that are not written into a mapping.
-pub(super) fn set_length(out: &mut [u8]) {
-    let length = out.len() as u32;
-    out[32..36].copy_from_slice(&length.to_le_bytes());
-}
-
-#[inline]
-fn begin(out: &mut [u8], kind: RecordKind, flags: u16, stamp: Stamp, sequence: u64, time: i64) {
-    out[36] = kind.code();
-    out[37] = VERSION;
-    out[38..40].copy_from_slice(&flags.to_le_bytes());
-    out[40..48].copy_from_slice(&stamp.epoch.to_le_bytes());
-    out[48..56].copy_from_slice(&sequence.to_le_bytes());
-    out[56..64].copy_from_slice(&time.to_le_bytes());
-    out[64..72].copy_from_slice(&stamp.durable.to_le_bytes());
-}
-
-#[inline]
-fn finish(out: &mut [u8], used: usize) {
-    let length = out.len();
-    out[used..length - CRC].fill(0);
-    let crc = crc_of(out, length);
-    out[length - CRC..].copy_from_slice(&crc.to_le_bytes());
-}
-
 /// CRC32C of a record of `length` bytes, whose length field need not be stored yet.
 #[inline]
-fn crc_of(record: &[u8], length: usize) -> u32 {
+pub(super) fn crc_of(record: &[u8], length: usize) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&(length as u32).to_le_bytes()), &record[36..length - CRC])
 }
 
@@ -312,9 +199,17 @@ pub(super) struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// The payload of a header or seal.
+    /// The payload of a header, a seal or a note.
     pub(super) fn mark<P: Pod>(&self) -> P {
         bytemuck::pod_read_unaligned(&self.bytes[HEADER..HEADER + size_of::<P>()])
+    }
+
+    /// The process start that it records, if it does.
+    pub(super) fn epoch_start(&self) -> Option<EpochStart> {
+        const KIND: usize = HEADER + core::mem::offset_of!(Input, kind) - STAMP;
+        let is_epoch = self.kind == RecordKind::Audit && self.bytes[KIND] == InputKind::Epoch.code();
+        let payload = self.bytes.get(PAYLOAD_AT..PAYLOAD_AT + size_of::<EpochStart>()).filter(|_| is_epoch)?;
+        Some(bytemuck::pod_read_unaligned(payload))
     }
 
     /// Whether it is a slot.
@@ -375,6 +270,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     let expected = match kind {
         RecordKind::Opening => OPENING_LENGTH,
         RecordKind::Seal => SEAL_LENGTH,
+        RecordKind::Note => NOTE_LENGTH,
         RecordKind::Market | RecordKind::Audit if length < PAYLOAD_AT + CRC => 0,
         RecordKind::Market | RecordKind::Audit => {
             let payload = u16::from_le_bytes([bytes[DIGEST_AT - 8], bytes[DIGEST_AT - 7]]) as usize;

@@ -2,14 +2,14 @@
 
 use super::config::{Config, Durability};
 use super::disk::{DirLock, Disk, RealDisk};
+use super::encode::{Plan, Stamp, plan, write_slot};
 use super::error::{Fault, JournalError};
 use super::heads::Head;
 use super::helper::{Helper, HelperHandle, Job, Lane, Reply, Shared};
-use super::record::{
-    Log, OPENING_LENGTH, Opening, Plan, RecordKind, SEAL_LENGTH, Seal, SealReason, Stamp, plan, write_mark, write_slot,
-};
+use super::loss::{Loss, LossReason, Note};
+use super::record::{Log, SealReason};
 use super::recovery::{self, Recovery};
-use super::segment::Prepared;
+use super::write_lane::WriteLane;
 use crate::event::digest::SlotDigest;
 use crate::event::slot::Slot;
 use crate::types::time::UnixNanos;
@@ -31,46 +31,6 @@ pub struct Summary {
     pub heads: [Head; 2],
 }
 
-/// One log, from the writer's side.
-struct WriteLane {
-    log: Log,
-    segment_bytes: u64,
-    current: Prepared,
-    next: Option<Prepared>,
-    /// Why there is no next segment, as far as the helper has said.
-    failure: Option<Fault>,
-    /// First sequence of the current segment.
-    first: u64,
-    /// Slots in the current segment.
-    records: u64,
-    /// Last sequence of this log.
-    last: u64,
-    /// Time of its last slot.
-    time: UnixNanos,
-    /// Sealed segments that the helper has not finished.
-    unfinished: usize,
-    /// Bytes of the current segment that were synced.
-    synced: usize,
-}
-
-impl WriteLane {
-    fn end(&mut self, reason: SealReason, stamp: Stamp) {
-        let seal = Seal { first: self.first, records: self.records, reason: reason.code(), zero: [0; 7], torn: 0 };
-        // There is always room: `append` leaves it.
-        if let Some(out) = self.current.front.spare(SEAL_LENGTH) {
-            write_mark(out, RecordKind::Seal, stamp, self.last, self.time, &seal);
-            self.current.front.publish(SEAL_LENGTH);
-        }
-    }
-
-    #[inline]
-    fn fits(&self, length: usize) -> bool {
-        let opening = if self.current.front.used() == 0 { OPENING_LENGTH } else { 0 };
-        // More, not as much: a file that ends with its seal is one that was finished.
-        self.current.front.room() > opening + length + SEAL_LENGTH
-    }
-}
-
 /// Appends slots to the journal of one directory, which it holds locked. Dropping it without [`Writer::close`] leaves
 /// files that the next `open` recovers.
 pub struct Writer {
@@ -85,6 +45,12 @@ pub struct Writer {
     synced_to: u64,
     records: u64,
     bytes: u64,
+    /// Market data that cannot be written, while that lasts.
+    refused: Option<Loss>,
+    /// What could not be written, but now can.
+    losses: Vec<Loss>,
+    /// Notes for the audit log that it has not got yet.
+    notes: Vec<Note>,
     _lock: DirLock,
 }
 
@@ -188,6 +154,9 @@ impl Writer {
             synced_to: recovery.sequence_last,
             records: 0,
             bytes: 0,
+            refused: None,
+            losses: Vec::new(),
+            notes: Vec::with_capacity(4),
             _lock: lock,
         };
         // A helper that is gone shows at the first rotation.
@@ -200,12 +169,18 @@ impl Writer {
         self.epoch = epoch;
     }
 
+    /// Market data that this writer was given and could not write; the last one may still be going on. The audit log has
+    /// a note of each.
+    pub fn losses(&self) -> Vec<Loss> {
+        self.losses.iter().chain(&self.refused).copied().collect()
+    }
+
     /// Appends `slot` with its `digest` to the log that it belongs to. When this returns, the record survives the
     /// death of the process. No allocation; no system call unless a segment ends.
     ///
     /// # Errors
     /// [`JournalError::Sequence`]; [`JournalError::DiskFull`] if the log needs a segment and there is none (this slot
-    /// is not written; the other log goes on; works again when there is room); the fault of an earlier sync, forever.
+    /// is not written, which the audit log notes; the other log goes on; works again when there is room); the fault of an earlier sync, forever.
     #[inline]
     pub fn append(&mut self, slot: &Slot, digest: &SlotDigest) -> Result<(), JournalError> {
         if self.shared.faulted.load(Ordering::Relaxed) || slot.input.sequence <= self.last_sequence {
@@ -213,14 +188,16 @@ impl Writer {
         }
         let plan = plan(slot);
         let i = plan.log.index();
-        if !self.lanes[i].fits(plan.length) {
-            self.rotate(i)?;
+        if !self.lanes[i].fits(plan.length)
+            && let Err(error) = self.rotate(i)
+        {
+            return Err(self.not_written(plan.log, slot, error));
         }
-        let stamp = Stamp { epoch: self.epoch, durable: self.shared.durable[i].load(Ordering::Relaxed) };
+        if self.lanes[i].current.front.used() == 0 {
+            self.begin(i, slot);
+        }
+        let stamp = self.stamp(i);
         let lane = &mut self.lanes[i];
-        if lane.current.front.used() == 0 {
-            Self::begin(lane, stamp, slot);
-        }
         let Some(out) = lane.current.front.spare(plan.length) else {
             return Err(JournalError::Helper);
         };
@@ -246,16 +223,50 @@ impl Writer {
         self.shared.error().unwrap_or(JournalError::Sequence { last: self.last_sequence, found })
     }
 
+    #[inline]
+    fn stamp(&self, i: usize) -> Stamp {
+        Stamp { epoch: self.epoch, durable: self.shared.durable[i].load(Ordering::Relaxed) }
+    }
+
     #[cold]
-    fn begin(lane: &mut WriteLane, stamp: Stamp, slot: &Slot) {
-        let opening = Opening::new(lane.log, lane.current.number, lane.segment_bytes);
-        if let Some(out) = lane.current.front.spare(OPENING_LENGTH) {
-            write_mark(out, RecordKind::Opening, stamp, slot.input.sequence, slot.input.ts_recv, &opening);
-            lane.current.front.publish(OPENING_LENGTH);
+    fn begin(&mut self, i: usize, slot: &Slot) {
+        let (stamp, sequence, time) = (self.stamp(i), slot.input.sequence, slot.input.ts_recv);
+        if i == Log::Market.index()
+            && let Some(loss) = self.refused.take()
+        {
+            self.losses.push(loss);
+            self.notes.push(Note::goes_on(&loss));
+            self.write_notes(time);
         }
-        lane.first = slot.input.sequence;
-        lane.records = 0;
-        lane.synced = 0;
+        self.lanes[i].begin(stamp, sequence, time);
+        if i == Log::Audit.index() {
+            self.write_notes(time);
+        }
+    }
+
+    /// A slot of the market log has no place: says so in the audit log, once until it goes on.
+    #[cold]
+    fn not_written(&mut self, log: Log, slot: &Slot, error: JournalError) -> JournalError {
+        let (sequence, time) = (slot.input.sequence, slot.input.ts_recv);
+        if log == Log::Audit || self.is_faulted() {
+            return error;
+        }
+        if let Some(loss) = &mut self.refused {
+            loss.last = sequence;
+        } else {
+            let reason = if error.is_disk_full() { LossReason::DiskFull } else { LossReason::NoSegment };
+            let loss = Loss { first: sequence, last: sequence, reason };
+            self.refused = Some(loss);
+            self.notes.push(Note::stopped(&loss));
+            self.write_notes(time);
+        }
+        error
+    }
+
+    fn write_notes(&mut self, time: UnixNanos) {
+        let i = Log::Audit.index();
+        let stamp = self.stamp(i);
+        self.lanes[i].write_notes(&mut self.notes, stamp, time);
     }
 
     /// Seals the current segment of a log and goes on in the next one.
@@ -271,7 +282,7 @@ impl Writer {
             let reply = self.replies.recv().map_err(|_| JournalError::Helper)?;
             self.take(reply)?;
         }
-        let stamp = Stamp { epoch: self.epoch, durable: self.shared.durable[i].load(Ordering::Relaxed) };
+        let stamp = self.stamp(i);
         let lane = &mut self.lanes[i];
         lane.end(SealReason::Full, stamp);
         if let Some(next) = lane.next.take() {
@@ -362,8 +373,7 @@ impl Writer {
         if let Some(error) = self.shared.error() {
             return Err(error);
         }
-        let stamps = Log::ALL
-            .map(|log| Stamp { epoch: self.epoch, durable: self.shared.durable[log.index()].load(Ordering::Relaxed) });
+        let stamps = Log::ALL.map(|log| self.stamp(log.index()));
         for (lane, stamp) in self.lanes.iter_mut().zip(stamps) {
             if lane.current.front.used() > 0 {
                 lane.end(SealReason::Closed, stamp);

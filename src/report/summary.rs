@@ -110,6 +110,7 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "problem_count": outcome.problems.count,
         "not_used": outcome.notes.iter().map(|(name, n)| (name.clone(), json!(n))).collect::<serde_json::Map<_, _>>(),
         "journal_last_sequence": view.journaled,
+        "not_recorded": view.not_recorded,
         "ended": outcome.ended.name(),
         "error": outcome.problems.fatal,
     })
@@ -262,7 +263,10 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     for (name, count) in &outcome.notes {
         writeln!(text, "not used    {} {name}", grouped(*count))?;
     }
-    if outcome.journal_dir.is_some() && view.journaled < view.sequence {
+    for loss in &view.not_recorded {
+        writeln!(text, "JOURNAL     {loss}")?;
+    }
+    if outcome.journal_dir.is_some() && view.journaled < view.sequence && view.not_recorded.is_empty() {
         writeln!(text, "JOURNAL     ends at sequence {}: what follows is not recorded", view.journaled)?;
     }
     for problem in &outcome.problems.told {

@@ -16,7 +16,7 @@ use super::venue_side::{Exchange, VenueSide};
 use crate::config::{Config, ConfigError};
 use crate::control::gate::Gate;
 use crate::event::input::EpochStart;
-use crate::journal::{self, Durability, JournalError, Writer};
+use crate::journal::{self, Durability, JournalError, Writer, config_name, short_hash};
 use crate::types::instrument::Instrument;
 use crate::types::time::{Nanos, UnixNanos};
 use crate::venue::capture::{CaptureError, CaptureReader};
@@ -176,14 +176,6 @@ pub fn stages(config: &Config) -> Result<Stages, ConfigError> {
         execution: crate::execution::ExecutionStage::new(&config.execution, max)
             .map_err(|e| ConfigError::room("execution", e))?,
     })
-}
-
-/// The first half of a SHA-256.
-pub fn short_hash(bytes: &[u8]) -> [u8; 16] {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest.as_ref()[..16]);
-    short
 }
 
 /// Hash of the program that runs, so that a journal tells which build wrote it; zero if it cannot be read.
@@ -451,11 +443,6 @@ impl Running {
     pub fn wait(self) -> Result<Outcome, HostError> {
         self.thread.join().map_err(|_| HostError::Thread("the sequencer thread panicked".to_owned()))?
     }
-}
-
-/// Name of the file that keeps an epoch's resolved configuration beside its journal.
-pub fn config_name(epoch: u64) -> String {
-    format!("config-{epoch}.toml")
 }
 
 /// The text of the configuration that `epoch` of the journal in `dir` ran with; checked against `hash`, which is in the

@@ -8,7 +8,7 @@ use crate::event::feature::FeatureSection;
 use crate::event::input::{EpochStart, InputKind};
 use crate::event::market::MarketSection;
 use crate::event::slot::Slot;
-use crate::journal::{Entry, JournalError, Reader, read_dropped};
+use crate::journal::{Entry, JournalError, Loss, Reader, read_dropped};
 use crate::types::ids::Sequence;
 use bytemuck::Zeroable;
 use std::ops::ControlFlow;
@@ -42,6 +42,8 @@ pub struct PlaybackReport {
     pub restored_only: u64,
     /// Inputs that are in neither log, and that retention did not drop: lost (a full disk, a power cut).
     pub lost: u64,
+    /// Market data that was not recorded, by the journal's own notes: why inputs were lost, where it is known.
+    pub not_recorded: Vec<Loss>,
     /// Epochs met.
     pub epochs: u64,
     /// Last sequence.
@@ -156,6 +158,7 @@ pub fn play(
             break;
         }
     }
+    report.not_recorded = reader.losses().to_vec();
     report.output_hash = hash.to_string();
     Ok(report)
 }

@@ -6,7 +6,7 @@ use crate::control::gate::Gate;
 use crate::event::digest::{OutputHash, SlotDigest};
 use crate::event::input::InputKind;
 use crate::event::slot::Slot;
-use crate::journal::{Durability, JournalError, Writer, is_audit};
+use crate::journal::{Durability, JournalError, Loss, Writer};
 use crate::market::anomaly::AnomalyCounts;
 use crate::metric::counts::Counts;
 use crate::metric::latency::LatencySet;
@@ -56,6 +56,8 @@ pub struct View {
     pub feed_latency: Option<(i64, i64)>,
     /// The journal's fault, if it has one.
     pub journal_fault: Option<String>,
+    /// Market data that the journal had no room for (live: orders and control went on), as its notes tell it.
+    pub not_recorded: Vec<Loss>,
 }
 
 /// What the recorder works with.
@@ -123,8 +125,9 @@ impl Recorder {
                     view.output_hash.update(sequence, &digest);
                     view.sequence = sequence;
                     // After a fault: a replay ends there, so that its journal is an exact prefix; a live host goes on to
-                    // write what concerns orders (cancels and their reports) into the audit log's reserve, and ends.
-                    let wanted = fault.is_none() || setup.live && is_audit(slot);
+                    // write what concerns orders (cancels and their reports) into the audit log's reserve, market data if
+                    // there is room again, and ends. The journal itself notes from where to where it has none.
+                    let wanted = fault.is_none() || setup.live;
                     if wanted
                         && let Some(journal) = &mut setup.journal
                         && let Err(error) = journal.append(slot, &digest)
@@ -151,6 +154,9 @@ impl Recorder {
                     shared.clone_from(&self.view);
                 }
             }
+        }
+        if self.setup.live {
+            self.view.not_recorded = self.setup.journal.as_ref().map(Writer::losses).unwrap_or_default();
         }
         if let Some(journal) = self.setup.journal.take()
             && let Err(error) = journal.close()

@@ -7,7 +7,7 @@ use rand_core::Rng;
 use rand_core::SeedableRng;
 
 /// Seed of the random faults: `TICKPATH_TEST_SEED`, or the same each time. Shown when a test fails.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let seed = std::env::var("TICKPATH_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(0x5eed);
     println!("TICKPATH_TEST_SEED={seed}");
     seed
@@ -30,23 +30,102 @@ fn ends(bytes: &[u8]) -> Vec<(usize, u64)> {
     ends
 }
 
+/// A journal whose writer died, of which one segment is to be damaged: the last of `log`.
+struct Crashed {
+    dir: tempfile::TempDir,
+    log: Log,
+    /// Files by their path in the folder, as the crash left them.
+    files: Vec<(std::path::PathBuf, Vec<u8>)>,
+    path: std::path::PathBuf,
+    /// The last segment as the crash left it.
+    bytes: Vec<u8>,
+    /// The last sequence in the segments before it.
+    before: u64,
+}
+
+impl Crashed {
+    /// 60 slots, all in `log`, with the chain filled in or not; if `further`, behind 90 of an earlier process.
+    fn new(log: Log, chained: bool, further: bool) -> Self {
+        let every = if log == Log::Market { u64::MAX } else { 1 };
+        let dir = tempfile::tempdir().unwrap();
+        let before = if further { closed(dir.path(), 16 << 10, 90, every).sequence_last } else { 0 };
+        let bytes = if log == Log::Market { 16 << 10 } else { 48 << 10 };
+        let home = tempfile::tempdir().unwrap();
+        copy(dir.path(), home.path());
+        let disk = std::sync::Arc::new(TestDisk::default());
+        let (mut writer, _) = Writer::open_on(home.path(), &config(bytes), 0, disk).unwrap();
+        writer.set_epoch(2);
+        for sequence in before + 1..=before + 60 {
+            append(&mut writer, sequence, every).unwrap();
+        }
+        while chained && writer.heads().iter().all(|h| h.sequence < before + 60) {
+            std::thread::yield_now();
+        }
+        fs::remove_dir_all(dir.path()).unwrap();
+        copy(home.path(), dir.path());
+        let mut files = Vec::new();
+        for log in Log::ALL {
+            for number in super::super::disk::segment_numbers(dir.path(), log).unwrap() {
+                let path = segment_path(dir.path(), log, number);
+                let bytes = fs::read(&path).unwrap();
+                if bytes.iter().any(|b| *b != 0) {
+                    files.push((path, bytes));
+                } else {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+        }
+        let (path, bytes) =
+            files.iter().rfind(|(path, _)| path.parent().unwrap().ends_with(log.name())).unwrap().clone();
+        assert_eq!(ends(&bytes).len(), 60);
+        Self { dir, log, files, path, bytes, before }
+    }
+
+    /// Puts `bytes` in place of the last segment and recovers: what was found, or the error.
+    fn recover_with(&self, bytes: &[u8]) -> Result<Recovery, JournalError> {
+        let dir = self.dir.path();
+        for (path, bytes) in self.files.iter().filter(|(path, _)| *path != self.path) {
+            if fs::metadata(path).map_or(0, |m| m.len()) != bytes.len() as u64 {
+                fs::write(path, bytes).unwrap();
+            }
+        }
+        // A new file: some file systems write one out at once that was cut to nothing and written again.
+        let _ = fs::remove_file(&self.path);
+        fs::write(&self.path, bytes).unwrap();
+        let recovery = recover(dir);
+        let after = fs::read(&self.path).ok();
+        match &recovery {
+            Err(_) => assert_eq!(after.as_deref(), Some(bytes), "corruption was changed"),
+            Ok(recovery) if recovery.records > self.before => {
+                let found = check(dir);
+                assert_eq!((found.findings.as_slice(), found.records), (&[] as &[_], recovery.records));
+            }
+            Ok(_) => assert_eq!(after, None, "nothing in it"),
+        }
+        recovery
+    }
+
+    /// All the tails that the two tests below make: first one, then the other log, chained or not, alone or further on.
+    fn all() -> impl Iterator<Item = Self> {
+        [(Log::Market, true, false), (Log::Market, false, true), (Log::Audit, true, true), (Log::Audit, false, false)]
+            .into_iter()
+            .map(|(log, chained, further)| Self::new(log, chained, further))
+    }
+}
+
 /// Puts `bytes` in place of a crashed journal's only market segment and recovers: the last sequence, or the error.
 fn recover_with(dir: &Path, bytes: &[u8]) -> Result<Recovery, JournalError> {
     fs::create_dir_all(dir.join("audit")).unwrap();
     fs::create_dir_all(dir.join("market")).unwrap();
+    super::super::heads::write_heads(dir, &[]).unwrap();
     let path = segment_path(dir, Log::Market, 1);
-    // A new file: some file systems write one out at once that was cut to nothing and written again.
     let _ = fs::remove_file(&path);
     fs::write(&path, bytes).unwrap();
     let recovery = recover(dir);
     let after = fs::read(&path).ok();
     match &recovery {
         Err(_) => assert_eq!(after.as_deref(), Some(bytes), "corruption was changed"),
-        Ok(recovery) if recovery.records > 0 => {
-            let found = check(dir);
-            assert_eq!((found.findings.as_slice(), found.records), (&[] as &[_], recovery.records));
-        }
-        Ok(_) => assert_eq!(after, None, "nothing in it"),
+        Ok(_) => assert!(check(dir).is_clean()),
     }
     recovery
 }
@@ -59,42 +138,47 @@ fn image(last: u64, chained: bool) -> Vec<u8> {
 
 #[test]
 fn a_tail_cut_at_every_byte_recovers_exactly_the_whole_records() {
-    let dir = tempfile::tempdir().unwrap();
-    for (bytes, zeros) in [(image(60, true), false), (image(60, false), true)] {
-        let (end, ends) = (used(&bytes), ends(&bytes));
-        assert_eq!(ends.len(), 60);
-        for cut in end - 4096..=end {
+    for crashed in Crashed::all() {
+        let bytes = &crashed.bytes;
+        let (end, ends) = (used(bytes), ends(bytes));
+        let mut cuts = 0;
+        // Cut to a length (a file system that lost it), or never written.
+        for (cut, zeros) in (end - 4096..=end).flat_map(|cut| [(cut, false), (cut, true)]) {
             let mut torn = bytes.clone();
             if zeros {
                 torn[cut..].fill(0);
             } else {
                 torn.truncate(cut);
             }
-            let recovery = recover_with(dir.path(), &torn).unwrap();
+            let recovery = crashed.recover_with(&torn).unwrap();
             // A record whose last bytes are zero anyway may be whole although it was cut.
             let expected = ends.iter().filter(|(end, _)| *end <= cut || zeros && bytes[cut..*end] == torn[cut..*end]);
-            let expected = expected.map(|e| e.1).max().unwrap_or(0);
+            let expected = expected.map(|e| e.1).max().unwrap_or(crashed.before);
             assert_eq!((recovery.sequence_last, recovery.records), (expected, expected), "cut at {cut}");
             let whole = ends.iter().rfind(|e| e.1 == expected).unwrap().0;
             let left = torn.iter().rposition(|b| *b != 0).map_or(0, |p| p + 1).saturating_sub(whole) as u64;
             assert_eq!(recovery.torn_bytes, left, "cut at {cut}");
             assert_eq!(recovery.torn_at.is_some(), left > 0);
+            cuts += 1;
         }
+        println!(
+            "{:?} log, behind sequence {}: {cuts} cuts, each recovered to its whole records",
+            crashed.log, crashed.before
+        );
     }
 }
 
 #[test]
 fn a_sector_of_the_tail_that_was_not_written_back_ends_the_log_there() {
-    let dir = tempfile::tempdir().unwrap();
-    for chained in [true, false] {
-        let bytes = image(60, chained);
-        let (end, ends) = (used(&bytes), ends(&bytes));
-        for sector in (end / 512 - 7)..=(end / 512) {
+    for crashed in Crashed::all() {
+        let bytes = &crashed.bytes;
+        let (end, ends) = (used(bytes), ends(bytes));
+        for sector in (end / 512 - 8)..=(end / 512) {
             let mut torn = bytes.clone();
             torn[sector * 512..(sector + 1) * 512].fill(0);
-            let recovery = recover_with(dir.path(), &torn).unwrap();
-            let expected = ends.iter().filter(|e| e.0 <= sector * 512).count() as u64;
-            assert_eq!(recovery.sequence_last, expected, "sector {sector}");
+            let recovery = crashed.recover_with(&torn).unwrap();
+            let expected = ends.iter().rfind(|e| e.0 <= sector * 512).unwrap().1;
+            assert_eq!((recovery.sequence_last, recovery.records), (expected, expected), "sector {sector}");
         }
     }
 }
@@ -200,8 +284,13 @@ fn a_power_loss_that_takes_more_of_the_market_log_is_reported_as_a_gap() {
     let recovery = recover(dir.path()).unwrap();
     assert_eq!((recovery.sequence_last, recovery.gap), (100, Some((61, 99))));
     let found = check(dir.path());
-    assert!(found.findings.iter().all(|f| f.what == "sequences are in neither log"), "{:?}", found.findings);
-    assert_eq!(found.findings_total, 4);
+    // One finding, with its place: where the market log ends.
+    let [hole] = found.findings.as_slice() else { panic!("{:#?}", found.findings) };
+    let end = fs::metadata(&path).unwrap().len();
+    assert_eq!((hole.what, hole.file.as_str()), ("sequences are in neither log", "market/0000000001.seg"));
+    assert!(hole.offset <= end && hole.offset >= kept.0 as u64, "{hole}");
+    assert_eq!((hole.sequence, hole.next), (60, 100));
+    assert_eq!(hole.found, "36 sequences are missing, from 61 to 99");
 }
 
 /// Not a test by itself: what `kill -9` is done to. Appends until it dies, telling what was acknowledged.

@@ -1,5 +1,7 @@
 //! Edge: tests: the bytes of a record are the documented ones.
 
+use super::super::encode::{Stamp, set_length, write_mark};
+use super::super::loss::Note;
 use super::super::record::*;
 use crate::event::input::Input;
 use core::mem::offset_of;
@@ -20,7 +22,8 @@ fn layout_is_as_documented() {
     assert_eq!(offsets, [0, 32, 36, 37, 38, 40, 48, 56, 64]);
     assert_eq!((HEADER, DIGEST_AT, PAYLOAD_AT), (72, 128, 148));
     assert_eq!((size_of::<Opening>(), size_of::<Seal>()), (32, 32));
-    assert_eq!((OPENING_LENGTH, SEAL_LENGTH, LENGTH_MAX), (128, 128, 1248));
+    assert_eq!((size_of::<Note>(), offset_of!(Note, last), offset_of!(Note, reason)), (32, 8, 16));
+    assert_eq!((OPENING_LENGTH, SEAL_LENGTH, NOTE_LENGTH, LENGTH_MAX), (128, 128, 128, 1248));
     assert_eq!(slot_length(size_of::<crate::event::input::Trade>(), 0), 192);
     assert_eq!(slot_length(size_of::<crate::event::input::Quote>(), 0), 192);
     // The places inside the input section that `write_slot` patches.

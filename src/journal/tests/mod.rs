@@ -1,8 +1,10 @@
 //! Edge: tests of the room as a whole, and what they share.
 
 mod damage;
+mod flips;
 mod layout;
 mod life;
+mod losses;
 mod tamper;
 
 use super::disk::Disk;

@@ -49,16 +49,16 @@ fn edits_deletions_and_reorderings_are_found_though_the_crcs_fit() {
         bytes[all[7].start + 150] ^= 1;
         mend_crc(&mut bytes[all[7].clone()]);
     };
-    check_change(edit, "chain is broken");
+    check_change(edit, "record was altered");
     let delete = |bytes: &mut Vec<u8>, all: &[std::ops::Range<usize>]| drop(bytes.drain(all[7].clone()));
-    check_change(delete, "chain is broken");
+    check_change(delete, "records behind it were removed");
     check_change(delete, "seal does not fit");
     check_change(delete, "in neither log");
     let reorder = |bytes: &mut Vec<u8>, all: &[std::ops::Range<usize>]| {
         let (a, b) = (bytes[all[7].clone()].to_vec(), bytes[all[8].clone()].to_vec());
         bytes[all[7].start..all[8].end].copy_from_slice(&[b, a].concat());
     };
-    check_change(reorder, "chain is broken");
+    check_change(reorder, "record was altered");
     check_change(reorder, "sequence goes backward");
     let truncate = |bytes: &mut Vec<u8>, all: &[std::ops::Range<usize>]| bytes.truncate(all[20].start);
     check_change(truncate, "does not end with its seal");
@@ -69,11 +69,11 @@ fn edits_deletions_and_reorderings_are_found_though_the_crcs_fit() {
         let right = hash(&bytes[all[7].clone()]);
         bytes[all[8].start..all[8].start + 32].copy_from_slice(&right);
     };
-    check_change(swap_content, "chain is broken");
+    check_change(swap_content, "record was altered");
     let not_filled_in = |bytes: &mut Vec<u8>, all: &[std::ops::Range<usize>]| {
         bytes[all[8].start..all[8].start + 32].fill(0);
     };
-    check_change(not_filled_in, "chain is broken");
+    check_change(not_filled_in, "own link");
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! Edge: tests: market data that could not be written: the notes of it, and who tells them.
+
+use super::*;
+use std::sync::Arc;
+
+/// Appends `sequence` to the market log; whether it was written.
+fn market(writer: &mut Writer, sequence: u64) -> bool {
+    match append(writer, sequence, u64::MAX) {
+        Ok(()) => true,
+        Err(error) => {
+            assert!(error.is_disk_full(), "{error}");
+            false
+        }
+    }
+}
+
+/// Appends market data on a full disk until it is refused; gives the first sequence that was.
+fn until_refused(writer: &mut Writer, mut sequence: u64) -> u64 {
+    while market(writer, sequence) {
+        sequence += 1;
+        assert!(sequence < 1000, "there is room for a few segments only");
+    }
+    sequence
+}
+
+fn losses_read(dir: &Path) -> Vec<Loss> {
+    let mut reader = Reader::open(dir).unwrap();
+    let mut entry = Entry::default();
+    while reader.next(&mut entry).unwrap() {}
+    reader.losses().to_vec()
+}
+
+#[test]
+fn the_audit_log_notes_from_where_to_where_market_data_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let (mut writer, _) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk.clone()).unwrap();
+    writer.set_epoch(1);
+    append(&mut writer, 1, 1).unwrap();
+    disk.full.store(true, Ordering::SeqCst);
+    let first = until_refused(&mut writer, 2);
+    let mut sequence = first + 1;
+    for _ in 0..3 {
+        append(&mut writer, sequence, 1).unwrap();
+        assert!(!market(&mut writer, sequence + 1));
+        sequence += 2;
+    }
+    let last = sequence - 1;
+    assert_eq!(writer.losses(), [Loss { first, last, reason: LossReason::DiskFull }]);
+    assert_eq!(losses_read(dir.path()), [Loss { first, last: 0, reason: LossReason::DiskFull }], "while it lasts");
+    // Room again: recording goes on, and that is noted.
+    disk.full.store(false, Ordering::SeqCst);
+    let start = std::time::Instant::now();
+    while !market(&mut writer, sequence) {
+        assert!(start.elapsed().as_secs() < 5);
+        std::thread::yield_now();
+    }
+    append(&mut writer, sequence + 1, 1).unwrap();
+    let loss = Loss { first, last: sequence, reason: LossReason::DiskFull };
+    let written = writer.losses()[0];
+    // The refused attempts at `sequence` itself count until it was written.
+    assert!(written.first == first && (last..=sequence).contains(&written.last), "{written:?}");
+    let loss = Loss { last: written.last, ..loss };
+    writer.close().unwrap();
+    assert_eq!(losses_read(dir.path()), [loss]);
+    let found = check(dir.path());
+    assert_eq!(found.not_recorded, [loss]);
+    let [hole] = found.findings.as_slice() else { panic!("{:#?}", found.findings) };
+    assert_eq!(hole.what, "market data was not recorded, as the journal itself notes: disk full");
+    assert_eq!((hole.log, hole.sequence, hole.next), (Some(Log::Market), first - 1, sequence));
+    assert!(hole.file.starts_with("market/"), "{hole}");
+    assert_eq!(hole.found, format!("4 sequences are missing, from {first} to {last}"));
+    // What was recorded is whole: the same journal opens, and goes on.
+    let (writer, recovery) = Writer::open(dir.path(), &config(8 << 10), 5).unwrap();
+    assert_eq!((recovery.sequence_last, recovery.torn_bytes), (sequence + 1, 0));
+    drop(writer);
+}
+
+#[test]
+fn a_loss_that_lasts_to_the_end_of_the_process_ends_with_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let (mut writer, _) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk.clone()).unwrap();
+    writer.set_epoch(1);
+    append(&mut writer, 1, 1).unwrap();
+    disk.full.store(true, Ordering::SeqCst);
+    let first = until_refused(&mut writer, 2);
+    append(&mut writer, first + 5, 1).unwrap();
+    // The process dies.
+    drop(writer);
+    disk.full.store(false, Ordering::SeqCst);
+    let (mut writer, recovery) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk).unwrap();
+    assert_eq!((recovery.sequence_last, recovery.gap), (first + 5, Some((first, first + 4))));
+    writer.set_epoch(2);
+    append(&mut writer, first + 6, 1).unwrap();
+    for sequence in first + 7..first + 40 {
+        assert!(market(&mut writer, sequence));
+    }
+    assert_eq!(writer.losses(), []);
+    writer.close().unwrap();
+    let found = check(dir.path());
+    assert_eq!(found.not_recorded, [Loss { first, last: first + 5, reason: LossReason::DiskFull }]);
+    assert_eq!(losses_read(dir.path()), found.not_recorded);
+    assert_eq!(found.findings_total, 1, "{:#?}", found.findings);
+    assert!(found.findings[0].what.contains("disk full"), "{:#?}", found.findings);
+    // A hole elsewhere is not explained by it.
+    let path = super::super::disk::segment_path(dir.path(), Log::Market, 1);
+    fs::remove_file(path).unwrap();
+    let found = check(dir.path());
+    assert!(found.findings.iter().any(|f| f.what == "sequences are in neither log" && f.sequence == 1), "{found:#?}");
+}
+
+#[test]
+fn notes_wait_for_a_segment_of_the_audit_log_that_has_slots() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let (mut writer, _) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk.clone()).unwrap();
+    writer.set_epoch(1);
+    disk.full.store(true, Ordering::SeqCst);
+    // Nothing was written to the audit log yet: a note may not begin it.
+    let first = until_refused(&mut writer, 1);
+    assert_eq!(losses_read(dir.path()), []);
+    append(&mut writer, first + 1, 1).unwrap();
+    assert_eq!(losses_read(dir.path()), [Loss { first, last: 0, reason: LossReason::DiskFull }]);
+    writer.close().unwrap();
+    let found = check(dir.path());
+    assert_eq!(found.findings_total, 1, "{:#?}", found.findings);
+    assert!(found.findings[0].what.contains("disk full"));
+}
