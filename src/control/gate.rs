@@ -11,6 +11,9 @@ pub struct Gate {
     killed: AtomicBool,
     stop: AtomicBool,
     journal_fault: AtomicBool,
+    /// Clock reading at which the journal began the piece of work that it is at; 0 = none.
+    journal_busy_since: AtomicU64,
+    journal_stalled: AtomicBool,
     blocked: AtomicU64,
 }
 
@@ -48,10 +51,42 @@ impl Gate {
         self.journal_fault.load(Ordering::Acquire)
     }
 
-    /// Whether a *new* order may leave now. Counts the refusals.
+    /// The journal begins a piece of work (a batch, with its sync) at clock reading `now`, which is not 0.
     #[inline]
-    pub fn lets_new_order_pass(&self) -> bool {
-        let pass = !self.is_killed() && !self.is_journal_faulted();
+    pub fn journal_begins(&self, now: u64) {
+        self.journal_busy_since.store(now, Ordering::Release);
+    }
+
+    /// The journal has done it: whatever stalled it is over.
+    #[inline]
+    pub fn journal_is_done(&self) {
+        self.journal_busy_since.store(0, Ordering::Release);
+        if self.is_journal_stalled() {
+            self.journal_stalled.store(false, Ordering::Release);
+        }
+    }
+
+    /// Since which clock reading the journal is at one piece of work; 0 = it is at none.
+    #[inline]
+    pub fn journal_busy_since(&self) -> u64 {
+        self.journal_busy_since.load(Ordering::Acquire)
+    }
+
+    /// The journal takes too long (a disk that does not answer): no new order may leave until it is done.
+    pub fn journal_stalls(&self) {
+        self.journal_stalled.store(true, Ordering::Release);
+    }
+
+    /// Whether the journal takes too long.
+    #[inline]
+    pub fn is_journal_stalled(&self) -> bool {
+        self.journal_stalled.load(Ordering::Acquire)
+    }
+
+    /// Whether a *new* order may leave now, if it is `written` as the configured durability asks. Counts the refusals.
+    #[inline]
+    pub fn lets_new_order_pass(&self, written: bool) -> bool {
+        let pass = written && !self.is_killed() && !self.is_journal_faulted() && !self.is_journal_stalled();
         if !pass {
             self.blocked.fetch_add(1, Ordering::Relaxed);
         }
@@ -71,10 +106,10 @@ mod tests {
     #[test]
     fn kill_is_latched_and_counted() {
         let gate = Gate::default();
-        assert!(gate.lets_new_order_pass());
+        assert!(gate.lets_new_order_pass(true));
         gate.kill();
-        assert!(!gate.lets_new_order_pass());
-        assert!(!gate.lets_new_order_pass());
+        assert!(!gate.lets_new_order_pass(true));
+        assert!(!gate.lets_new_order_pass(true));
         assert_eq!(gate.blocked(), 2);
     }
 
@@ -82,6 +117,6 @@ mod tests {
     fn a_failed_journal_closes_it() {
         let gate = Gate::default();
         gate.journal_failed();
-        assert!(!gate.lets_new_order_pass());
+        assert!(!gate.lets_new_order_pass(true));
     }
 }

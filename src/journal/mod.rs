@@ -89,6 +89,8 @@ mod recovery;
 mod scan;
 mod segment;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod union;
 mod verify;

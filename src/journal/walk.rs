@@ -292,7 +292,7 @@ impl Walk {
         let used = bytes.iter().rposition(|b| *b != 0).map_or(0, |p| p + 1);
         let end = bytes.len().saturating_sub(SEAL_LENGTH);
         let finished = matches!(parse(&bytes[end..]), Parsed::Record(record) if record.kind == RecordKind::Seal);
-        if let Some((segment, offset)) = self.unfinished.filter(|_| finished) {
+        if finished && let Some((segment, offset)) = self.unfinished.take() {
             let at = At { segment, offset, sequence: self.sequence };
             self.find_at(out, &finding::ZEROS, at, 0, String::new(), String::new());
         }
@@ -349,7 +349,7 @@ impl Walk {
             self.break_here();
             self.in_order = false;
         }
-        if !finished && self.unfinished.is_none() {
+        if !finished && (sealed || is_last) && self.unfinished.is_none() {
             self.unfinished = Some((number, at as u64));
         }
         if self.displaced && self.backward {

@@ -7,6 +7,7 @@ use super::frames::block_channel;
 use super::group::Stages;
 use super::inflow::Inflow;
 use super::loader::{self, LoaderProgress};
+use super::patience::Patience;
 use super::problems::Problems;
 use super::recorder::View;
 use super::recovery::{self, Restored};
@@ -239,6 +240,16 @@ pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
 /// # Errors
 /// [`HostError`].
 pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Running, HostError> {
+    start_with(config, source, options, Writer::open)
+}
+
+/// [`start`] with a journal opened by `open`, so that tests can give it a disk that fails.
+pub(super) fn start_with(
+    config: &Config,
+    source: Source,
+    options: RunOptions,
+    open: impl FnOnce(&Path, &journal::Config, UnixNanos) -> Result<(Writer, journal::Recovery), JournalError>,
+) -> Result<Running, HostError> {
     let tsc = Tsc::new();
     let begun = tsc.read();
     let host = validate(config)?;
@@ -248,7 +259,7 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
     let mut writer = None;
     let mut first_sequence = 1;
     if let Some(dir) = &options.journal_dir {
-        let (opened, recovery) = Writer::open(dir, &config.journal, now)?;
+        let (opened, recovery) = open(dir, &config.journal, now)?;
         if options.fresh_journal && recovery.sequence_last > 0 {
             return Err(HostError::JournalNotEmpty { dir: dir.clone(), sequence: recovery.sequence_last });
         }
@@ -302,6 +313,7 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
         recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, config.host.mode, start_at);
     let stamp_cost_ns = if config.topology.stamps { tsc.cost_ns() } else { 0.0 };
     let run_clock = tsc.clone();
+    let patience = options.speed.is_some().then(|| Patience::new(tsc.clone()));
     let durability = if writer.is_some() { config.journal.durability } else { Durability::None };
     let started = topology::start(TopologySetup {
         host,
@@ -364,7 +376,7 @@ pub fn start(config: &Config, source: Source, options: RunOptions) -> Result<Run
             return Err(HostError::Thread(error.to_string()));
         }
         let Front { sequencer, orders, durable } = front;
-        let side = VenueSide::new(orders, exchange, latency, durable);
+        let side = VenueSide::new(orders, exchange, latency, durable).with_patience(patience);
         let mut simulation = Simulation::new(sequencer, side, inflow, decoders, directory, around);
         // A replay begins when its data does, so that the same data gives the same outputs.
         let begin = if generated { Some(start_at) } else { simulation.first_frame() };

@@ -11,6 +11,7 @@
 //! | [`inflow`] | what is sequenced: a capture, the generated market |
 //! | [`simulation`] | the discrete-event loop: what happens next in simulated time |
 //! | [`sequencer`] | the producer's end of the ring: sequence numbers, timers, watermark |
+//! | [`patience`] | how long a live host waits for its journal |
 //! | [`recorder`] | the reader behind execution: digest, journal, histograms, live numbers |
 //! | [`playback`] | a journal through the stages again, on one thread |
 //! | [`recovery`] | what a restart takes from the journal |
@@ -20,12 +21,15 @@
 pub mod clock;
 pub mod cores;
 pub mod decoders;
+#[cfg(test)]
+mod fault_tests;
 pub mod frames;
 pub mod group;
 pub mod host;
 pub mod inflow;
 pub mod loader;
 pub mod outlet;
+pub mod patience;
 pub mod placement;
 pub mod playback;
 pub mod problems;

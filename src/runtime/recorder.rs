@@ -42,6 +42,8 @@ pub struct View {
     pub sequence: u64,
     /// Last sequence that the journal has.
     pub journaled: u64,
+    /// Last sequence whose orders may take effect; `u64::MAX` where nobody waits for the journal.
+    pub durable: u64,
     /// Histograms so far.
     pub latency: LatencySet,
     /// Instruments by id.
@@ -117,6 +119,9 @@ impl Recorder {
                 waiter.idle();
             } else {
                 waiter.reset();
+                if self.setup.live {
+                    self.setup.gate.journal_begins(self.setup.tsc.read());
+                }
                 let (view, setup) = (&mut self.view, &mut self.setup);
                 self.lane.advance(ready.min(512), |slot| {
                     let sequence = slot.sequence();
@@ -144,6 +149,10 @@ impl Recorder {
                     view.take_in(slot, &setup.tsc);
                 });
                 self.make_durable(&mut fault);
+                if self.setup.live {
+                    self.setup.gate.journal_is_done();
+                }
+                self.view.durable = self.setup.durable.load(Ordering::Acquire);
             }
             if let Some(shared) = &self.setup.shared
                 && published.elapsed() >= PUBLISH_EVERY

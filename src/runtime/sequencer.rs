@@ -1,6 +1,7 @@
 //! Hot: the producer's end of the ring: the one place where inputs get their number.
 
 use super::group::StageGroup;
+use super::patience::Patience;
 use crate::control::gate::Gate;
 use crate::event::input::{GateChange, GateReason, Input, InputKind};
 use crate::event::slot::Slot;
@@ -27,9 +28,10 @@ pub struct Sequencer {
     execution: Cursor,
     waiter: Waiter,
     gate: Arc<Gate>,
-    /// Slots in use beyond which the gate closes; `None` when time is simulated at full speed: then waiting costs no
-    /// market time, and a closed gate would make the outcome depend on the disk.
-    watermark: Option<u64>,
+    /// Slots in use beyond which the gate closes, and how long the journal may be at one batch; `None` when time is
+    /// simulated at full speed: then waiting costs no market time, and a closed gate would make the outcome depend on the
+    /// disk.
+    watermark: Option<(u64, Patience)>,
     lagging: bool,
     told: u8,
     /// Times that the ring was full.
@@ -44,7 +46,7 @@ impl Sequencer {
         execution: Cursor,
         wait: WaitStrategy,
         gate: Arc<Gate>,
-        watermark: Option<u64>,
+        watermark: Option<(u64, Patience)>,
     ) -> Self {
         Self {
             producer,
@@ -108,16 +110,18 @@ impl Sequencer {
         }
     }
 
-    /// Closes and opens the gate by how full the ring is, and by faults of the journal and the kill switch.
+    /// Closes and opens the gate by how full the ring is and how long the journal takes, and by faults of the journal and
+    /// the kill switch.
     fn watch(&mut self, now: UnixNanos, meanwhile: &mut impl Meanwhile) {
-        let Some(watermark) = self.watermark else { return };
+        let Some((watermark, patience)) = &self.watermark else { return };
+        let (watermark, stalled) = (*watermark, patience.is_over(&self.gate));
         let capacity = self.producer.capacity();
         // `has_free` looks at the lanes again only when what it knows of them is used up: cheap for every input.
         let room_above_watermark = (capacity + 1).saturating_sub(watermark);
-        if !self.lagging && !self.producer.has_free(room_above_watermark) {
+        if !self.lagging && (stalled || !self.producer.has_free(room_above_watermark)) {
             self.lagging = true;
             self.change_gate(GateReason::JournalLag, true, now, meanwhile);
-        } else if self.lagging && capacity - self.producer.free() <= watermark / 2 {
+        } else if self.lagging && !stalled && capacity - self.producer.free() <= watermark / 2 {
             self.lagging = false;
             self.change_gate(GateReason::JournalLag, false, now, meanwhile);
         }

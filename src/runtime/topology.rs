@@ -19,6 +19,7 @@ use super::clock::Tsc;
 use super::cores::{self, CoreError};
 use super::group::{Hand, Stages};
 use super::outlet::{OrderOutlet, Outgoing, OutletCounters};
+use super::patience::Patience;
 use super::placement::{Placement, PlacementError, StageName, TopologyConfig};
 use super::recorder::{Recorder, RecorderSetup, View};
 use super::sections::stage_sections;
@@ -161,8 +162,10 @@ pub fn start(setup: TopologySetup) -> Result<Started, TopologyError> {
 
     // 2 The sequencer's thread, with the first group.
     let first_group = (from < to).then(|| hand.deal(from, to, stamps.clone()));
-    let watermark =
-        setup.live.then(|| (setup.config.ring_slots as u64 * u64::from(setup.config.watermark_percent) / 100).max(1));
+    let watermark = setup.live.then(|| {
+        let slots = setup.config.ring_slots as u64 * u64::from(setup.config.watermark_percent) / 100;
+        (slots.max(1), Patience::new(setup.tsc.clone()))
+    });
     let producer = built.take_producer();
     let sequencer = Sequencer::new(producer, first_group, execution, wait, Arc::clone(&gate), watermark);
 

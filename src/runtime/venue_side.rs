@@ -2,6 +2,7 @@
 
 use super::inflow::Inflow;
 use super::outlet::Outgoing;
+use super::patience::Patience;
 use super::sequencer::Meanwhile;
 use crate::control::gate::Gate;
 use crate::event::execution::CommandKind;
@@ -45,6 +46,8 @@ pub struct VenueSide {
     frame_number: u64,
     /// Sequence up to which orders may take effect; `u64::MAX` where nothing is journaled.
     durable: Arc<AtomicU64>,
+    /// How long it waits for that; `None` = for ever.
+    patience: Option<Patience>,
 }
 
 impl VenueSide {
@@ -69,7 +72,14 @@ impl VenueSide {
             delivered_last: UnixNanos::MIN,
             frame_number: 0,
             durable,
+            patience: None,
         }
+    }
+
+    /// Live: the journal is not waited for longer than `patience`.
+    pub fn with_patience(mut self, patience: Option<Patience>) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// The venue, at the end.
@@ -171,10 +181,10 @@ impl VenueSide {
     /// The next order reaches the venue, once it is in the journal; `false` if the gate stopped it.
     pub fn deliver_order(&mut self, gate: &Gate) -> bool {
         let Some((at, Outgoing { sequence, order, encoded, .. })) = self.arrivals.pop_front() else { return false };
-        self.await_durable(sequence, gate);
+        let written = self.await_durable(sequence, gate);
         let command = *order.command();
         let new = command.kind == CommandKind::New.code();
-        if !encoded || (new && !gate.lets_new_order_pass()) {
+        if !encoded || (new && !gate.lets_new_order_pass(written)) {
             // It never left: say so, as the venue's refusal would, so that the order's state is right.
             let report = Report {
                 fee: 0,
@@ -202,12 +212,18 @@ impl VenueSide {
         true
     }
 
-    /// Written before effect: waits for the journal, unless it failed (then the gate is closed anyway).
-    fn await_durable(&mut self, sequence: Sequence, gate: &Gate) {
+    /// Written before effect: waits for the journal, unless it failed or (live) takes too long: then the gate is closed, so
+    /// that only cancels go on.
+    /// Whether the order is written.
+    fn await_durable(&mut self, sequence: Sequence, gate: &Gate) -> bool {
         while self.durable.load(Ordering::Acquire) < sequence && !gate.is_journal_faulted() {
+            if self.patience.as_ref().is_some_and(|patience| patience.is_over(gate)) {
+                return false;
+            }
             self.drain();
             std::thread::yield_now();
         }
+        true
     }
 
     fn collect(&mut self) {

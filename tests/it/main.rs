@@ -1,5 +1,6 @@
 //! The integration binary: house rules, and the program as its users run it.
 
+mod altered;
 mod capture_files;
 mod captures;
 mod cli;

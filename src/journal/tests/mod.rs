@@ -7,38 +7,16 @@ mod life;
 mod losses;
 mod tamper;
 
-use super::disk::Disk;
+use super::testing::FaultDisk as TestDisk;
 use super::*;
 use crate::event::digest::SlotDigest;
 use crate::event::input::{Input, InputKind, Quote};
 use crate::event::slot::Slot;
 use crate::types::ids::{InstrumentId, SourceId};
 use bytemuck::Zeroable;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Neither waits for the disk nor reserves much.
-#[derive(Default)]
-pub(super) struct TestDisk {
-    full: AtomicBool,
-    broken: AtomicBool,
-}
-
-impl Disk for TestDisk {
-    fn allocate(&self, file: &File, bytes: u64) -> io::Result<()> {
-        if self.full.load(Ordering::SeqCst) {
-            return Err(io::Error::from_raw_os_error(28));
-        }
-        file.set_len(bytes)
-    }
-
-    fn sync(&self, _: &File) -> io::Result<()> {
-        // Once only, as the kernel does it: the next sync says that all is well.
-        if self.broken.swap(false, Ordering::SeqCst) { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
-    }
-}
 
 fn config(bytes: u64) -> Config {
     Config { segment_bytes_market: bytes, segment_bytes_audit: bytes, ..Config::default() }

@@ -1,0 +1,57 @@
+//! Hot: how long a live host waits for its journal: a disk that does not answer must close the gate, not stop the host.
+
+use super::clock::Tsc;
+use crate::control::gate::Gate;
+
+/// Longer than this the journal may not be at one batch with its sync, in nanoseconds. Then new orders stop, and cancels
+/// no longer wait for their record, until it is done. Closed within 50 ms is what is asked for; a sync of a healthy disk
+/// takes some milliseconds.
+pub const JOURNAL_PATIENCE_NS: u64 = 40_000_000;
+
+/// Watches how long the journal takes. Only for a live host: where time is simulated at full speed, waiting costs no market
+/// time, and a closed gate would make the outcome depend on the disk.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    tsc: Tsc,
+}
+
+impl Patience {
+    /// By this clock, which must be the recorder's too.
+    pub fn new(tsc: Tsc) -> Self {
+        Self { tsc }
+    }
+
+    /// Whether the journal is stalled; says so to `gate` when it has just become so. Reads the clock only while the journal
+    /// is at work.
+    #[inline]
+    pub fn is_over(&self, gate: &Gate) -> bool {
+        if gate.is_journal_stalled() {
+            return true;
+        }
+        let since = gate.journal_busy_since();
+        let over = since != 0 && self.tsc.nanos_between(since, self.tsc.read()) > JOURNAL_PATIENCE_NS;
+        if over {
+            gate.journal_stalls();
+        }
+        over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_ends_with_a_long_batch_and_begins_again_when_it_is_done() {
+        let (tsc, gate) = (Tsc::new(), Gate::default());
+        let patience = Patience::new(tsc.clone());
+        assert!(!patience.is_over(&gate), "nothing to wait for");
+        gate.journal_begins(tsc.read());
+        assert!(!patience.is_over(&gate) && gate.lets_new_order_pass(true));
+        std::thread::sleep(std::time::Duration::from_nanos(JOURNAL_PATIENCE_NS + 5_000_000));
+        assert!(patience.is_over(&gate) && !gate.lets_new_order_pass(true));
+        gate.journal_is_done();
+        assert!(!gate.lets_new_order_pass(false), "what is not written does not pass, whatever the gate says");
+        assert!(!patience.is_over(&gate) && gate.lets_new_order_pass(true));
+    }
+}
