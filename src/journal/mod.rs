@@ -66,10 +66,10 @@
 //! | `loss` | the notes of market data that could not be written |
 //! | `map` | the mapping in two halves; the room's only `unsafe` |
 //! | `disk`, `segment` | reserve, sync, replace, lock; a segment made ahead and finished |
-//! | `writer`, `write_lane`, `helper` | the two threads |
+//! | `writer`, `writer_open`, `write_lane`, `helper` | the two threads |
 //! | `recovery`, `scan` | open again: what is there, what a crash explains |
 //! | `reader` | read in order, also while it is written |
-//! | `verify`, `folder`, `walk`, `links`, `union`, `meta`, `finding` | find what was altered or lost, and where |
+//! | `verify`, `folder`, `walk`, `walk_segment`, `links`, `union`, `meta`, `finding` | find what was altered or lost, and where |
 
 mod config;
 mod disk;
@@ -95,8 +95,10 @@ mod tests;
 mod union;
 mod verify;
 mod walk;
+mod walk_segment;
 mod write_lane;
 mod writer;
+mod writer_open;
 
 pub use config::{Config, Durability};
 pub use disk::write_meta;

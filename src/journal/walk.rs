@@ -16,45 +16,47 @@ use std::borrow::Cow;
 
 /// The walk through one log.
 pub(super) struct Walk {
-    pub log: Log,
+    pub(super) log: Log,
     /// Where it is.
-    segment: u64,
-    offset: u64,
-    links: Links,
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+    pub(super) links: Links,
     /// Last sequence of the log.
-    sequence: u64,
-    epoch: u64,
-    segment_first: u64,
-    segment_records: u64,
+    pub(super) sequence: u64,
+    pub(super) epoch: u64,
+    pub(super) segment_first: u64,
+    pub(super) segment_records: u64,
     /// Whether the place in the chain is known: behind a damaged record it is not, and one finding is enough.
-    in_order: bool,
+    pub(super) in_order: bool,
+    /// Whether records of the segment are damaged: then its counts cannot fit, and that need not be told as well.
+    pub(super) damaged: bool,
     /// Whether the segment's header is another one's: then its sequences are not where they should be either.
-    displaced: bool,
+    pub(super) displaced: bool,
     /// Whether the sequence has gone backward and not yet come up again.
-    backward: bool,
+    pub(super) backward: bool,
     /// The end of the first segment that the helper has not finished (cut to its length), once there was one: behind it
     /// the chain may not be filled in yet.
-    unfinished: Option<(u64, u64)>,
+    pub(super) unfinished: Option<(u64, u64)>,
     /// Whether a segment was made ahead behind the end.
-    unused: bool,
+    pub(super) unused: bool,
     /// Seal of the last segment: its number, the sequence, its byte, the code of its reason.
-    seal: Option<(u64, u64, u64, u8)>,
+    pub(super) seal: Option<(u64, u64, u64, u8)>,
     /// Sequence of the seal before that one; 0 = none.
-    seal_before: u64,
+    pub(super) seal_before: u64,
     /// Heads to be met, where they are recorded, and whether they were met.
-    heads: Vec<(Head, &'static str, bool)>,
+    pub(super) heads: Vec<(Head, &'static str, bool)>,
     /// Places in the list of findings that wait for the next good sequence.
-    waiting: Vec<usize>,
+    pub(super) waiting: Vec<usize>,
     /// Runs of consecutive sequences.
-    pub runs: Vec<Run>,
+    pub(super) runs: Vec<Run>,
     /// Where records may be missing.
-    pub breaks: Vec<Break>,
+    pub(super) breaks: Vec<Break>,
     /// Whether there is one whose end is not yet known.
-    open: bool,
+    pub(super) open: bool,
     /// Process starts (audit log).
-    pub epochs: Vec<EpochMark>,
+    pub(super) epochs: Vec<EpochMark>,
     /// What the notes say (audit log).
-    pub losses: Losses,
+    pub(super) losses: Losses,
 }
 
 impl Walk {
@@ -73,6 +75,7 @@ impl Walk {
             segment_first: 0,
             segment_records: 0,
             in_order: true,
+            damaged: false,
             displaced: false,
             backward: false,
             unfinished: None,
@@ -195,21 +198,6 @@ impl Walk {
         (self.segment, self.offset) = place;
     }
 
-    /// What stands behind the last record of a log that was not finished: nothing, or a record that the writer died in.
-    fn tail(&mut self, out: &mut Verification, bytes: &[u8], at: usize) {
-        let Some(first) = bytes[at..].iter().position(|b| *b != 0).map(|p| at + p) else { return };
-        let last = bytes.iter().rposition(|b| *b != 0).unwrap_or(first);
-        // Of an unpublished record the chain (32 bytes) and the length (4) are not yet there.
-        if first >= at + 36 && last < at + LENGTH_MAX {
-            out.torn_bytes += (last + 1 - at) as u64;
-            out.torn_at.push(format!("{} byte {at}", segment_name(self.log, self.segment)));
-        } else {
-            self.offset = first as u64;
-            self.find(out, &finding::TAIL, String::new(), format!("bytes {first} to {last}"));
-            self.offset = at as u64;
-        }
-    }
-
     /// Says which heads were not met, and where the log ends.
     pub(super) fn end(&mut self, out: &mut Verification) {
         let heads = &mut self.heads;
@@ -253,12 +241,12 @@ impl Walk {
     }
 
     /// Adds a finding at the place where the walk is; it will be told the next good sequence.
-    fn find(&mut self, out: &mut Verification, kind: &Kind, expected: String, found: String) {
+    pub(super) fn find(&mut self, out: &mut Verification, kind: &Kind, expected: String, found: String) {
         let at = At { segment: self.segment, offset: self.offset, sequence: self.sequence };
         self.find_at(out, kind, at, 0, expected, found);
     }
 
-    fn find_at(&mut self, out: &mut Verification, kind: &Kind, at: At, next: u64, expected: String, found: String) {
+    pub(super) fn find_at(&mut self, out: &mut Verification, kind: &Kind, at: At, next: u64, expected: String, found: String) {
         let place = out.push(Finding {
             log: Some(self.log),
             file: segment_name(self.log, at.segment),
@@ -274,199 +262,9 @@ impl Walk {
     }
 
     /// From the last sequence to the next, records may be missing.
-    fn break_here(&mut self) {
+    pub(super) fn break_here(&mut self) {
         self.breaks.push(Break { before: self.sequence, after: 0, segment: self.segment, offset: self.offset });
         self.open = true;
-    }
-
-    fn segment<'a>(
-        &mut self,
-        out: &mut Verification,
-        number: u64,
-        bytes: &[u8],
-        is_last: bool,
-        again: &dyn Fn() -> Option<Cow<'a, [u8]>>,
-    ) {
-        let before = (self.segment.max(1), self.offset);
-        (self.segment, self.offset, self.segment_first, self.segment_records) = (number, 0, 0, 0);
-        let used = bytes.iter().rposition(|b| *b != 0).map_or(0, |p| p + 1);
-        let end = bytes.len().saturating_sub(SEAL_LENGTH);
-        let finished = matches!(parse(&bytes[end..]), Parsed::Record(record) if record.kind == RecordKind::Seal);
-        if finished && let Some((segment, offset)) = self.unfinished.take() {
-            let at = At { segment, offset, sequence: self.sequence };
-            self.find_at(out, &finding::ZEROS, at, 0, String::new(), String::new());
-        }
-        if self.displaced {
-            // What the next segment continues is not what was read before it.
-            self.in_order = false;
-        }
-        self.displaced = false;
-        let (mut at, mut sealed, mut cut) = (0, false, false);
-        loop {
-            self.offset = at as u64;
-            match parse(&bytes[at..]) {
-                Parsed::Record(record) => {
-                    if sealed {
-                        self.find(out, &finding::BEHIND_SEAL, String::new(), "a record".to_owned());
-                    }
-                    sealed |= record.kind == RecordKind::Seal;
-                    self.record(out, &record, at, !finished);
-                    at += record.bytes.len();
-                }
-                _ if used <= at => break,
-                found => {
-                    let next = next_valid(bytes, at + ALIGN);
-                    let unpublished = matches!(found, Parsed::End) && !sealed && !finished;
-                    if unpublished && next.is_none() {
-                        self.tail(out, bytes, at);
-                        break;
-                    }
-                    if again().is_some_and(|now| matches!(now.get(at..).map(parse), Some(Parsed::Record(_)))) {
-                        // A running writer wrote it while it was read.
-                        self.unused = true;
-                        break;
-                    }
-                    let kind = match found {
-                        _ if sealed => finding::BEHIND_SEAL,
-                        Parsed::Bad(what) => damaged(what),
-                        _ => finding::SKIPPED,
-                    };
-                    self.find(out, &kind, String::new(), String::new());
-                    self.break_here();
-                    self.in_order = false;
-                    match next {
-                        Some(next) => at = next,
-                        None => {
-                            cut = true;
-                            break;
-                        }
-                    }
-                }
-            }
-        }
-        if !sealed && !is_last && !cut {
-            self.find(out, &finding::NOT_SEALED, String::new(), String::new());
-            self.break_here();
-            self.in_order = false;
-        }
-        if !finished && (sealed || is_last) && self.unfinished.is_none() {
-            self.unfinished = Some((number, at as u64));
-        }
-        if self.displaced && self.backward {
-            // A copy of what was read before: the log goes on behind the segment in front of it.
-            (self.segment, self.offset, self.backward) = (before.0, before.1, false);
-        }
-    }
-
-    fn record(&mut self, out: &mut Verification, record: &Record<'_>, at: usize, unfinished: bool) {
-        let header = record.header;
-        let opening = (record.kind == RecordKind::Opening).then(|| record.mark::<Opening>());
-        if opening.is_some_and(|opening| at != 0 || !opening.is_of(self.log, self.segment)) {
-            let (expected, found) = (header_name(self.log.index() as u8, self.segment), header_words(record.bytes));
-            self.find(out, &finding::WRONG_HEADER, expected, found);
-            (self.displaced, self.in_order) = (true, false);
-        }
-        let place = At { segment: self.segment, offset: at as u64, sequence: self.sequence };
-        let (broken, blank) = self.links.take(record, place, self.in_order, unfinished);
-        out.unchained += u64::from(blank && record.is_slot());
-        self.broken(out, broken);
-        self.in_order = true;
-        if header.epoch < self.epoch && !self.displaced {
-            self.find(out, &finding::EPOCH, self.epoch.to_string(), header.epoch.to_string());
-        }
-        self.epoch = self.epoch.max(header.epoch);
-        match record.kind {
-            RecordKind::Opening => self.segment_first = header.sequence,
-            RecordKind::Seal => {
-                let seal: Seal = record.mark();
-                if (seal.records, header.sequence) != (self.segment_records, self.sequence) && !self.backward {
-                    let expected = format!("{} records to {}", seal.records, header.sequence);
-                    let found = format!("{} records to {}", self.segment_records, self.sequence);
-                    self.find(out, &finding::SEAL, expected, found);
-                }
-                if !self.displaced {
-                    self.seal_before = self.seal.map_or(self.seal_before, |seal| seal.1);
-                    self.seal = Some((self.segment, header.sequence, at as u64, seal.reason));
-                }
-            }
-            RecordKind::Note if self.log == Log::Audit => self.losses.note(record.mark(), header.epoch),
-            RecordKind::Note => self.find(out, &finding::OTHER_LOG, String::new(), "a note".to_owned()),
-            RecordKind::Market | RecordKind::Audit => self.slot(out, record, at),
-        }
-        let hash = self.links.previous;
-        for (head, _, met) in &mut self.heads {
-            *met |= head.sequence == header.sequence && head.hash == hash;
-        }
-    }
-
-    /// Says what is wrong with the chain.
-    fn broken(&mut self, out: &mut Verification, broken: Option<Broken>) {
-        let (kind, misfit, at) = match broken {
-            None => return,
-            Some(Broken::Link(misfit)) => (&finding::LINK, misfit, misfit.here),
-            Some(Broken::Before(misfit)) if misfit.opening => (&finding::NOT_CONTINUED, misfit, misfit.here),
-            Some(Broken::Before(misfit)) => (&finding::ALTERED, misfit, misfit.culprit),
-        };
-        let (expected, mut found) = (hex_of(&misfit.expected), hex_of(&misfit.found));
-        if kind == &finding::NOT_CONTINUED {
-            let (file, byte) = (segment_name(self.log, misfit.culprit.segment.max(1)), misfit.culprit.offset);
-            found = format!("{found} (the record before is {file} byte {byte})");
-        }
-        self.find_at(out, kind, at, misfit.next, expected, found);
-        self.breaks.push(Break {
-            before: misfit.culprit.sequence,
-            after: misfit.next,
-            segment: at.segment,
-            offset: at.offset,
-        });
-        self.open |= misfit.next == 0;
-    }
-
-    fn slot(&mut self, out: &mut Verification, record: &Record<'_>, at: usize) {
-        let sequence = record.header.sequence;
-        if at == 0 {
-            self.find(out, &finding::NO_HEADER, String::new(), String::new());
-        }
-        if (record.kind == RecordKind::Audit) != (self.log == Log::Audit) {
-            self.find(out, &finding::OTHER_LOG, String::new(), String::new());
-        }
-        if self.segment_records == 0 && at != 0 && self.segment_first != sequence && !self.displaced {
-            let expected = self.segment_first.to_string();
-            self.find(out, &finding::FIRST, expected, sequence.to_string());
-        }
-        self.segment_records += 1;
-        out.records += 1;
-        match self.runs.last_mut() {
-            Some(run) if run.last + 1 == sequence => run.last = sequence,
-            _ => {
-                let (segment, offset) = (self.segment, at as u64);
-                self.runs.push(Run { first: sequence, last: sequence, segment, offset });
-            }
-        }
-        if sequence <= self.sequence {
-            if !self.backward && !self.displaced {
-                let expected = format!("> {}", self.sequence);
-                self.find(out, &finding::BACKWARD, expected, sequence.to_string());
-            }
-            self.backward = true;
-            return;
-        }
-        self.backward = false;
-        self.sequence = sequence;
-        for place in self.waiting.drain(..) {
-            out.findings[place].next = sequence;
-        }
-        if core::mem::take(&mut self.open) {
-            for open in self.breaks.iter_mut().filter(|b| b.after == 0) {
-                open.after = sequence;
-            }
-        }
-        if self.log == Log::Audit {
-            self.losses.slot(record.header.epoch, sequence);
-            if let Some(start) = record.epoch_start() {
-                self.epochs.push(EpochMark { epoch: start.epoch, sequence, config_hash: start.config_hash });
-            }
-        }
     }
 }
 
@@ -479,11 +277,11 @@ fn header_of(bytes: &[u8]) -> Option<Opening> {
 }
 
 /// Which segment a file holds, by its header; empty if it has none.
-fn header_words(bytes: &[u8]) -> String {
+pub(super) fn header_words(bytes: &[u8]) -> String {
     header_of(bytes).map_or_else(String::new, |header| header_name(header.log(), header.segment))
 }
 
-fn header_name(log: u8, segment: u64) -> String {
+pub(super) fn header_name(log: u8, segment: u64) -> String {
     match Log::ALL.get(usize::from(log)) {
         Some(log) => format!("{} segment {segment}", log.name()),
         None => format!("segment {segment} of an unknown log"),

@@ -170,49 +170,108 @@ fn a_journal_that_cannot_be_written_is_told() {
     assert!(error["error"].as_str().unwrap().contains("already holds a journal"), "{error}");
 }
 
+/// A small file system of its own, unmounted at the end; only root may.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    fn mount(megabytes: u32) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("small")).unwrap();
+        let small = Self(dir);
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs", arg(&small.path())])
+            .output()
+            .is_ok_and(|o| o.status.success());
+        if !mounted {
+            eprintln!("SKIPPED full disk: only root can mount a small file system");
+        }
+        mounted.then_some(small)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("small")
+    }
+
+    fn grow(&self, megabytes: u32) {
+        let options = format!("remount,size={megabytes}m");
+        let grown = std::process::Command::new("mount").args(["-o", &options, arg(&self.path())]).status();
+        assert!(grown.unwrap().success());
+    }
+
+    /// A run into `j` on it, with small segments.
+    fn run(&self, args: &[&str]) -> (Option<i32>, serde_json::Value) {
+        let output = tickpath()
+            .args(["run", "--journal", arg(&self.path().join("j")), "--json"])
+            .args(args)
+            .env("TICKPATH__JOURNAL__SEGMENT_BYTES_MARKET", "4194304")
+            .env("TICKPATH__JOURNAL__SEGMENT_BYTES_AUDIT", "2097152")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), serde_json::from_str(text.lines().last().unwrap()).unwrap())
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.path()).output();
+    }
+}
+
 #[test]
 fn a_full_disk_stops_the_run_and_keeps_what_was_written() {
-    // A file system of 24 MB, mounted by the test; only root may.
-    let dir = tempfile::tempdir().unwrap();
-    let mount = dir.path().join("small");
-    std::fs::create_dir(&mount).unwrap();
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs", arg(&mount)])
-        .output()
-        .is_ok_and(|o| o.status.success());
-    if !mounted {
-        eprintln!("SKIPPED full disk: only root can mount a small file system");
-        return;
-    }
-    let journal = mount.join("j");
-    let output = tickpath()
-        .args([
-            "run",
-            "--journal",
-            arg(&journal),
-            "--speed",
-            "max",
-            "--events",
-            "400000",
-            "--start",
-            "1700000000000000000",
-            "--json",
-        ])
-        .env("TICKPATH__JOURNAL__SEGMENT_BYTES_MARKET", "4194304")
-        .env("TICKPATH__JOURNAL__SEGMENT_BYTES_AUDIT", "2097152")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let verified = tickpath().args(["verify", "--journal", arg(&journal), "--json"]).output().unwrap();
-    let parity = tickpath().args(["parity", "--journal", arg(&journal), "--json"]).output().unwrap();
-    std::process::Command::new("umount").arg(&mount).status().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let Some(small) = Small::mount(24) else { return };
+    let journal = small.path().join("j");
+    let (code, summary) = small.run(&["--speed", "max", "--events", "400000", "--start", "1700000000000000000"]);
+    assert_eq!(code, Some(1), "{summary}");
     let error = summary["error"].as_str().unwrap();
     assert!(error.contains("full") || error.contains("space"), "{error}");
     assert!(error.contains("small/j"), "it says where: {error}");
-    assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stdout));
-    assert_eq!(parity.status.code(), Some(0), "{}", String::from_utf8_lossy(&parity.stdout));
+    assert_eq!(summary["not_recorded"].as_array().unwrap().len(), 0, "nothing comes after the end of a replay");
+    let verified = run_json(&["verify", "--journal", arg(&journal)], 0);
+    assert_eq!(verified["not_recorded"][0]["reason"], "disk full", "the journal says why it ends: {verified}");
+    run_json(&["parity", "--journal", arg(&journal)], 0);
+}
+
+#[test]
+fn a_full_disk_under_a_live_host_is_noted_with_its_sequences_by_everything_that_reads_the_journal() {
+    let Some(small) = Small::mount(24) else { return };
+    let journal = small.path().join("j");
+    let (code, summary) = small.run(&["--speed", "2000x", "--events", "2000000", "--start", "1700000000000000000"]);
+    assert_eq!(code, Some(1), "{summary}");
+    assert!(summary["error"].as_str().unwrap().contains("small/j"), "{summary}");
+    let lost = &summary["not_recorded"][0];
+    let (first, last) = (lost["first"].as_u64().unwrap(), lost["last"].as_u64().unwrap());
+    assert!(first > 1000 && last > first && lost["reason"] == "disk full", "{summary}");
+    // Orders and control are recorded to the end all the same: the gate's word on the journal, and the shutdown.
+    assert!(summary["last_sequence"].as_u64().unwrap() >= last);
+
+    // A start with more room goes on; and what was not recorded stays told, up to that start.
+    small.grow(64);
+    let (code, summary) = small.run(&["--speed", "max", "--events", "3000", "--start", "1800000000000000000"]);
+    assert_eq!((code, &summary["epoch"]), (Some(0), &2.into()), "{summary}");
+    let verified = run_json(&["verify", "--journal", arg(&journal)], 1);
+    let noted = &verified["not_recorded"][0];
+    assert_eq!((&noted["first"], verified["not_recorded"].as_array().unwrap().len()), (&first.into(), 1));
+    assert!(noted["last"].as_u64().unwrap() >= last, "{noted}");
+    let findings = verified["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "nothing else is wrong: {findings:#?}");
+    assert_eq!(findings[0]["what"], "market data was not recorded, as the journal itself notes: disk full");
+    assert!(findings[0]["file"].as_str().unwrap().starts_with("market/"));
+    assert_eq!(findings[0]["sequence"].as_u64().unwrap() + 1, first);
+    let words = format!("market data from sequence {first} to {} was not recorded: disk full", noted["last"]);
+    let parity = run_json(&["parity", "--journal", arg(&journal)], 1);
+    assert_eq!((&parity["divergences"], &parity["not_recorded"][0]), (&0.into(), noted));
+    assert!(parity["lost"].as_u64().unwrap() > 0);
+    let out = small.path().join("trades.csv");
+    let exported = ["export", "--journal", arg(&journal), "--what", "trades", "--out", arg(&out)];
+    for args in [&["verify", "--journal", arg(&journal)][..], &["parity", "--journal", arg(&journal)], &exported] {
+        let output = tickpath().args(args).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains(&words), "{args:?}: `{words}` is not in\n{text}");
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+    }
 }
 
 #[test]
