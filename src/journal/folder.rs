@@ -26,8 +26,16 @@ pub(super) fn has_records(bytes: &[u8]) -> bool {
     matches!(parse(bytes), Parsed::Record(_)) || bytes.iter().any(|b| *b != 0) && next_valid(bytes, ALIGN).is_some()
 }
 
-/// Numbers of the segments of `log`, ascending, and the names that are none.
-pub(super) fn segments_of(folder: &dyn Folder, log: Log) -> Result<Option<(Vec<u64>, Vec<String>)>, JournalError> {
+/// What is in the folder of a log.
+pub(super) struct Names {
+    /// Numbers of the segments, ascending.
+    pub numbers: Vec<u64>,
+    /// Names that are not the journal's.
+    pub foreign: Vec<String>,
+}
+
+/// What is in the folder of `log`; `None` if there is no such folder.
+pub(super) fn segments_of(folder: &dyn Folder, log: Log) -> Result<Option<Names>, JournalError> {
     let Some(names) = folder.names(log.name())? else { return Ok(None) };
     let (mut numbers, mut foreign) = (Vec::new(), Vec::new());
     for name in names {
@@ -37,7 +45,7 @@ pub(super) fn segments_of(folder: &dyn Folder, log: Log) -> Result<Option<(Vec<u
         }
     }
     numbers.sort_unstable();
-    Ok(Some((numbers, foreign)))
+    Ok(Some(Names { numbers, foreign }))
 }
 
 /// The folder on disk.

@@ -142,7 +142,7 @@ pub(super) fn foreign_files(folder: &dyn Folder, epoch_last: u64) -> Result<Vec<
         // A start that died before its first record leaves its configuration; the next one has the same number.
         let config =
             epoch.is_some_and(|epoch: u64| (1..=epoch_last + 1).contains(&epoch) && *name == config_name(epoch));
-        let replacing = name.starts_with('.') && name.ends_with(".new");
+        let replacing = name.strip_prefix('.').is_some_and(|name| name.strip_suffix(".new").is_some());
         !config && !replacing && ![HEADS_FILE, DROPPED_FILE, "lock"].contains(&name.as_str())
     });
     Ok(names)

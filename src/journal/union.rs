@@ -36,8 +36,7 @@ struct Hole {
     count: u64,
 }
 
-/// Which hole missing sequences belong to: the index of its reason (`LOSSES` and the losses behind it, or none), the log,
-/// the place.
+/// Which hole missing sequences belong to: the index of the loss that explains it (`u64::MAX` = none), the log, the place.
 type Key = (u64, usize, u64, u64);
 
 /// The runs of a log in order and without overlaps: a copied segment has its sequences twice.
@@ -114,16 +113,13 @@ fn key_of(walks: [&Walk; 2], market: &[Run], losses: &[Loss], first: u64, last: 
         .flat_map(|walk| walk.breaks.iter().map(|b| (walk.log.index(), b)))
         .filter(|(_, b)| b.before < first && (b.after == 0 || last < b.after))
         .min_by_key(|(_, b)| if b.after == 0 { u64::MAX } else { b.after - b.before });
-    match (noted, found) {
-        (None, Some((log, found))) => (NO_LOSS, log, found.segment, found.offset),
-        _ => {
-            // Without any other trace it is the market log that has less than it should: where it goes on, or its end.
-            let next = market.get(market.partition_point(|run| run.first <= last));
-            let (segment, offset) =
-                next.map_or_else(|| walks[Log::Market.index()].place(), |run| (run.segment, run.offset));
-            (noted.map_or(NO_LOSS, |loss| loss as u64), Log::Market.index(), segment, offset)
-        }
+    if let (None, Some((log, found))) = (noted, found) {
+        return (NO_LOSS, log, found.segment, found.offset);
     }
+    // Without any other trace it is the market log that has less than it should: where it goes on, or its end.
+    let next = market.get(market.partition_point(|run| run.first <= last));
+    let (segment, offset) = next.map_or_else(|| walks[Log::Market.index()].place(), |run| (run.segment, run.offset));
+    (noted.map_or(NO_LOSS, |loss| loss as u64), Log::Market.index(), segment, offset)
 }
 
 /// Sequences that are in both logs: one finding for each segment of the market log.

@@ -51,7 +51,7 @@ pub(super) fn verify_folder(
     out.dropped = dropped.len() as u64;
     let mut total = 0;
     for log in Log::ALL {
-        for number in segments_of(folder, log)?.map_or_else(Vec::new, |found| found.0) {
+        for number in segments_of(folder, log)?.map_or_else(Vec::new, |names| names.numbers) {
             total += folder.bytes(&super::disk::segment_name(log, number));
         }
     }

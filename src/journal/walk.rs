@@ -2,17 +2,14 @@
 
 use super::disk::segment_name;
 use super::error::JournalError;
-use super::finding::{self, Finding, Kind, Verification, damaged};
-use super::folder::{Folder, has_records, segments_of};
+use super::finding::{self, Finding, Kind, Verification};
+use super::folder::{Folder, Names, has_records, segments_of};
 use super::heads::{Dropped, Head, hex_of};
-use super::links::{At, Broken, Links};
+use super::links::{At, Links};
 use super::loss::Losses;
 use super::meta::EpochMark;
-use super::record::{
-    ALIGN, LENGTH_MAX, Log, Opening, Parsed, Record, RecordKind, SEAL_LENGTH, Seal, SealReason, next_valid, parse,
-};
+use super::record::{Log, Opening, Parsed, RecordKind, SealReason, parse};
 use super::union::{Break, Run};
-use std::borrow::Cow;
 
 /// The walk through one log.
 pub(super) struct Walk {
@@ -123,7 +120,7 @@ impl Walk {
         out: &mut Verification,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), JournalError> {
-        let Some((numbers, foreign)) = segments_of(folder, self.log)? else {
+        let Some(Names { numbers, foreign }) = segments_of(folder, self.log)? else {
             let file = format!("{}/", self.log.name());
             out.push(Finding { log: Some(self.log), file, ..Finding::of(&finding::NO_FOLDER) });
             self.break_here();
@@ -246,7 +243,15 @@ impl Walk {
         self.find_at(out, kind, at, 0, expected, found);
     }
 
-    pub(super) fn find_at(&mut self, out: &mut Verification, kind: &Kind, at: At, next: u64, expected: String, found: String) {
+    pub(super) fn find_at(
+        &mut self,
+        out: &mut Verification,
+        kind: &Kind,
+        at: At,
+        next: u64,
+        expected: String,
+        found: String,
+    ) {
         let place = out.push(Finding {
             log: Some(self.log),
             file: segment_name(self.log, at.segment),

@@ -70,13 +70,11 @@ impl Walk {
                     self.find(out, &kind, String::new(), String::new());
                     self.break_here();
                     (self.in_order, self.damaged) = (false, true);
-                    match next {
-                        Some(next) => at = next,
-                        None => {
-                            cut = true;
-                            break;
-                        }
-                    }
+                    let Some(next) = next else {
+                        cut = true;
+                        break;
+                    };
+                    at = next;
                 }
             }
         }
@@ -137,7 +135,7 @@ impl Walk {
     }
 
     /// Says what is wrong with the chain.
-    fn broken(&mut self, out: &mut Verification, broken: Option<Broken>) {
+    pub(super) fn broken(&mut self, out: &mut Verification, broken: Option<Broken>) {
         let (kind, misfit, at) = match broken {
             None => return,
             Some(Broken::Link(misfit)) => (&finding::LINK, misfit, misfit.here),

@@ -1,22 +1,20 @@
 //! Edge: the writer. One thread owns it: the journal lane's.
 
-use super::config::{Config, Durability};
-use super::disk::{DirLock, Disk, RealDisk};
+use super::config::Durability;
+use super::disk::{DirLock, Disk};
 use super::encode::{Plan, Stamp, plan, write_slot};
 use super::error::{Fault, JournalError};
 use super::heads::Head;
-use super::helper::{Helper, HelperHandle, Job, Lane, Reply, Shared};
+use super::helper::{HelperHandle, Job, Reply, Shared};
 use super::loss::{Loss, LossReason, Note};
 use super::record::{Log, SealReason};
-use super::recovery::{self, Recovery};
 use super::write_lane::WriteLane;
 use crate::event::digest::SlotDigest;
 use crate::event::slot::Slot;
 use crate::types::time::UnixNanos;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, PoisonError};
 
 /// What a writer wrote, told when it is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -38,7 +38,7 @@ fn host(dir: &Path, disk: &Arc<FaultDisk>, durability: Durability) -> (Running, 
     };
     let running =
         host::start_with(&config, Source::Generated, options, |dir, config, now| disk.open(dir, config, now)).unwrap();
-    until(Duration::from_secs(60), "ten orders", || shared.lock().unwrap().counts.orders >= 10);
+    until(Duration::from_mins(1), "ten orders", || shared.lock().unwrap().counts.orders >= 10);
     (running, shared)
 }
 
@@ -139,7 +139,7 @@ fn a_sync_that_stalls_closes_the_gate_until_it_is_over() {
     let opened = since.elapsed();
     assert!(opened >= STALL, "{opened:?}");
     let orders = shared.lock().unwrap().counts.orders;
-    until(Duration::from_secs(60), "orders go on", || shared.lock().unwrap().counts.orders > orders + 5);
+    until(Duration::from_mins(1), "orders go on", || shared.lock().unwrap().counts.orders > orders + 5);
     gate.stop();
     let outcome = running.wait().unwrap();
     assert!(outcome.problems.is_clean(), "{:?}", outcome.problems);
