@@ -56,6 +56,12 @@ pub(super) struct Half {
     learn_at: usize,
 }
 
+/// The highest bit that is set; 0 if none is.
+#[inline]
+const fn top_bit(word: u64) -> usize {
+    (word | 1).ilog2() as usize
+}
+
 /// Greatest common divisor.
 fn gcd(mut a: u64, mut b: u64) -> u64 {
     while b != 0 {
@@ -65,6 +71,7 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
 }
 
 impl Half {
+    #[allow(clippy::large_stack_arrays, reason = "only in the branch that is never taken: the length is right")]
     pub(super) fn new(levels_max: usize) -> Self {
         // A boxed array of zeros from the heap, not by way of the stack; its pages are touched as levels come.
         let qtys: Box<[i64; SLOTS]> =
@@ -113,7 +120,7 @@ impl Half {
         if distance >= SLOTS as u64 * self.step {
             return Place::Above;
         }
-        let slot = (u128::from(distance) * u128::from(self.reciprocal) >> 64) as u64;
+        let slot = ((u128::from(distance) * u128::from(self.reciprocal)) >> 64) as u64;
         if slot * self.step == distance { Place::Slot(slot as usize) } else { Place::Between }
     }
 
@@ -189,8 +196,8 @@ impl Half {
     /// The highest slot in use; there must be one.
     #[inline]
     fn highest(&self) -> usize {
-        let word = 63 - self.summary.leading_zeros() as usize & 63;
-        word * 64 + (63 - self.words[word].leading_zeros() as usize & 63)
+        let word = top_bit(self.summary);
+        word * 64 + top_bit(self.words[word])
     }
 
     #[inline]
@@ -343,7 +350,7 @@ impl Half {
         let Some(base) = self.base.checked_add_unsigned(by.saturating_mul(64 * self.step)) else {
             return self.move_to(key);
         };
-        if by >= 64 || distance % self.step != 0 {
+        if by >= 64 || !distance.is_multiple_of(self.step) {
             // Nothing of the window would stay; or the key lies between two steps: the caller refines.
             self.flush();
             self.base = base;
@@ -450,7 +457,7 @@ impl Half {
     /// Slots in use, highest first.
     #[inline]
     fn slots(&self) -> Slots<'_> {
-        let word = 63 - self.summary.leading_zeros() as usize & 63;
+        let word = top_bit(self.summary);
         Slots { words: &self.words, summary: self.summary & !(1 << word), word, bits: self.words[word] }
     }
 
@@ -503,11 +510,11 @@ impl Iterator for Slots<'_> {
             if self.summary == 0 {
                 return None;
             }
-            self.word = 63 - self.summary.leading_zeros() as usize & 63;
+            self.word = top_bit(self.summary);
             self.summary &= !(1 << self.word);
             self.bits = self.words[self.word];
         }
-        let bit = 63 - self.bits.leading_zeros() as usize & 63;
+        let bit = top_bit(self.bits);
         self.bits &= !(1 << bit);
         Some(self.word * 64 + bit)
     }
