@@ -1,6 +1,5 @@
 //! Edge: arguments → configuration → a command in `cli` → exit code.
 
-use clap::Parser;
 use std::process::ExitCode;
 
 // Off the hot path, where allocation is allowed, mimalloc is the faster allocator; on it nothing is allocated.
@@ -16,6 +15,10 @@ fn main() -> ExitCode {
         std::process::abort();
     }));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).without_time().init();
-    let cli = tickpath::cli::Cli::parse();
-    ExitCode::from(tickpath::cli::main(&cli) as u8)
+    let args: Vec<_> = std::env::args_os().collect();
+    let code = match tickpath::cli::usage::parse(&args) {
+        Ok(cli) => tickpath::cli::main(&cli),
+        Err(code) => code,
+    };
+    ExitCode::from(code as u8)
 }

@@ -102,7 +102,7 @@ fn the_hot_thread_allocates_nothing_after_warm_up() {
         limits: Limits { events_max: 60_000, nanos_max: 0 },
         timer_interval: config.host.timer_interval(),
         wait: started.wait,
-        reader_names: vec!["generated".to_owned()],
+        reader_names: vec![("generated".to_owned(), "message")],
     };
     let latency = LatencyModel::new(&config.sim.latency).unwrap();
     let (front, finish) = started.split();

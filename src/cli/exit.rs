@@ -2,6 +2,7 @@
 
 use crate::config::ConfigError;
 use crate::journal::JournalError;
+use crate::runtime::complaint::Complaint;
 use crate::runtime::host::HostError;
 use crate::runtime::playback::PlaybackError;
 use crate::venue::capture::CaptureError;
@@ -30,55 +31,67 @@ pub struct Failure {
     /// The exit code.
     pub code: Code,
     /// What, where, what to do.
-    pub message: String,
+    pub complaint: Box<Complaint>,
 }
 
 impl Failure {
-    /// A failure with a code.
+    /// A failure from a text of the form `what; what to do`.
     pub fn new(code: Code, message: impl std::fmt::Display) -> Self {
-        Self { code, message: message.to_string() }
+        Self { code, complaint: Box::new(Complaint::new(message)) }
     }
 
-    /// Prints it: to standard error for people, as an object on standard output for programs.
+    /// The same, with the file, folder or argument that it is about.
+    pub fn at(self, place: impl std::fmt::Display) -> Self {
+        Self { complaint: Box::new(self.complaint.at(place)), ..self }
+    }
+
+    /// Prints it: to standard error for people, and as an object on standard output for programs.
     pub fn tell(&self, json: bool) -> Code {
         if json {
-            crate::say!("{}", serde_json::json!({"error": self.message, "exit_code": self.code as u8}));
+            crate::say!("{}", serde_json::json!({"error": self.complaint.to_json(self.code as u8)}));
         }
-        eprintln!("tickpath: {}", self.message);
+        eprintln!("tickpath: {}", self.complaint);
         self.code
     }
 }
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(Code::Configuration, error)
+        Self { code: Code::Configuration, complaint: Box::new((&error).into()) }
     }
 }
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         let code = if matches!(error, JournalError::Config { .. }) { Code::Configuration } else { Code::Error };
-        Self::new(code, error)
+        Self { code, complaint: Box::new((&error).into()) }
     }
 }
 
 impl From<CaptureError> for Failure {
     fn from(error: CaptureError) -> Self {
-        let code = if matches!(error, CaptureError::NotFound { .. }) { Code::Usage } else { Code::Error };
-        Self::new(code, error)
+        let code = match error {
+            CaptureError::NotFound { .. } | CaptureError::Directory { .. } | CaptureError::Missing { .. } => {
+                Code::Usage
+            }
+            _ => Code::Error,
+        };
+        Self { code, complaint: Box::new((&error).into()) }
     }
 }
 
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
+        let complaint = Box::new((&error).into());
         match error {
             HostError::Config(e) => e.into(),
-            HostError::Topology(e) => Self::new(Code::Configuration, e),
             HostError::Journal(e) => e.into(),
             HostError::Capture(e) => e.into(),
-            HostError::Epochs | HostError::OtherInstruments { .. } => Self::new(Code::Configuration, error),
-            HostError::JournalNotEmpty { .. } => Self::new(Code::Usage, error),
-            other => Self::new(Code::Error, other),
+            HostError::Topology(_) | HostError::Epochs | HostError::OtherInstruments { .. } => {
+                Self { code: Code::Configuration, complaint }
+            }
+            HostError::JournalNotEmpty { .. } => Self { code: Code::Usage, complaint },
+            _ => Self { code: Code::Error, complaint },
         }
     }
 }

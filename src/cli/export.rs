@@ -5,7 +5,7 @@ use super::exit::{Code, Failure};
 use crate::report::export::rows::RowMaker;
 use crate::report::export::sink::Sink;
 use crate::report::export::{Format, What};
-use crate::report::number::grouped;
+use crate::report::number::{counted, grouped};
 use crate::runtime::playback::{self, Settings};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -46,11 +46,18 @@ fn parse_format(text: &str) -> Result<Format, String> {
 pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
     super::must_be_journal(&args.journal)?;
     if cli.json && args.out.is_none() {
-        return Err(Failure::new(Code::Usage, "with --json the rows need a file of their own: give --out FILE"));
+        return Err(
+            Failure::new(Code::Usage, "with --json the rows need a file of their own; give --out FILE").at("--json")
+        );
+    }
+    if args.format == Format::Parquet && args.out.is_none() {
+        return Err(
+            Failure::new(Code::Usage, "Parquet cannot go to standard output; give --out FILE").at("--format parquet")
+        );
     }
     let mut maker = RowMaker::new(args.what, &playback::feature_names(&args.journal)?);
     let shown = args.out.as_ref().map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());
-    let failed = |e: std::io::Error| Failure::new(Code::Error, format!("cannot write {shown}: {e}"));
+    let failed = |e: std::io::Error| Failure::new(Code::Error, format!("cannot write {shown}: {e}")).at(&shown);
     let mut sink = Sink::create(args.format, &maker.columns(), args.out.as_deref()).map_err(failed)?;
     let mut rows = 0u64;
     let mut trouble: Option<std::io::Error> = None;
@@ -90,7 +97,7 @@ pub fn main(cli: &Cli, args: &ExportArgs) -> Result<Code, Failure> {
                 serde_json::json!({"rows": rows, "inputs": report.replayed, "out": shown, "divergences": report.divergences, "not_recorded": report.not_recorded})
             );
         } else {
-            crate::say!("{} rows of {} inputs in {shown}", grouped(rows), grouped(report.replayed));
+            crate::say!("{} of {} in {shown}", counted(rows, "row"), counted(report.replayed, "input"));
         }
     }
     if report.restored_only > 0 && matches!(args.what, What::Bbo | What::Trades | What::Candles | What::Features) {

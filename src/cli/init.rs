@@ -21,7 +21,7 @@ pub fn main(cli: &Cli, args: &InitArgs) -> Result<Code, Failure> {
     let shown = args.file.display();
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&args.file).map_err(|e| {
         if e.kind() == std::io::ErrorKind::AlreadyExists {
-            Failure::new(Code::Usage, format!("{shown} is there already; name another file, or remove it"))
+            Failure::new(Code::Usage, format!("{shown} is there already; name another file, or remove it")).at(&shown)
         } else {
             Failure::new(Code::Error, format!("cannot write {shown}: {e}"))
         }

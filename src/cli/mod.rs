@@ -18,6 +18,7 @@ pub mod init;
 pub mod parity;
 pub mod replay;
 pub mod run;
+pub mod usage;
 pub mod verify;
 
 use crate::report::{latency, summary};
@@ -25,9 +26,17 @@ use crate::runtime::host::Outcome;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 
-/// Tickpath: a trading host. Without a command it runs the main job: the generated market on the simulated venue.
+/// A trading host: market data → features → signals → risk → execution, with a journal that replays bit for bit.
+///
+/// Without a command it runs the main job: the generated market on the simulated venue. It reaches no real venue.
 #[derive(Debug, Parser)]
-#[command(name = "tickpath", version, about, args_conflicts_with_subcommands = false)]
+#[command(
+    name = "tickpath",
+    version,
+    args_conflicts_with_subcommands = false,
+    after_help = "Exit codes: 0 done, 1 failed or found something, 2 wrong arguments or no such file, 4 configuration.\n\
+                  With --json an error is one object too: {\"error\": {what, where, expected, hint, exit_code}}."
+)]
 pub struct Cli {
     /// Configuration file (TOML); without it the embedded default.
     #[arg(long, short, global = true, value_name = "FILE")]
@@ -50,6 +59,8 @@ pub enum Command {
     /// Write what a journal holds as CSV, JSON lines or Parquet.
     Export(export::ExportArgs),
     /// Replay a journal and show the first place where the outputs differ from the recorded ones.
+    ///
+    /// With --config all of it is replayed with that configuration, not with the recorded one: what would it have changed?
     Parity(parity::ParityArgs),
     /// Check a journal: what was altered, lost or cut off, and where.
     Verify(verify::VerifyArgs),
@@ -87,6 +98,9 @@ pub fn finish(cli: &Cli, outcome: &Outcome, latency_dir: Option<&Path>) -> Resul
     } else {
         crate::say!("{}", summary::to_text(outcome).trim_end());
     }
+    for line in summary::complaints(outcome) {
+        eprintln!("tickpath: {line}");
+    }
     if let Some(dir) = latency_dir {
         let written = latency::write_files(&outcome.view.latency, dir).map_err(|e| {
             exit::Failure::new(exit::Code::Error, format!("cannot write the latency files to {}: {e}", dir.display()))
@@ -111,7 +125,8 @@ pub fn must_be_journal(dir: &Path) -> Result<(), exit::Failure> {
     Err(exit::Failure::new(
         exit::Code::Usage,
         format!("{} {what}; give the folder that `tickpath run` or `tickpath replay --journal` wrote", dir.display()),
-    ))
+    )
+    .at(dir.display()))
 }
 
 /// A spinner for work of unknown length; hidden where nobody looks.

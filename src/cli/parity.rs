@@ -2,11 +2,14 @@
 
 use super::Cli;
 use super::exit::{Code, Failure};
-use crate::report::number::grouped;
+use crate::event::digest::SECTION_NAMES;
+use crate::report::number::{counted, grouped};
+use crate::runtime::divergence::Divergence;
 use crate::runtime::playback::{self, Settings};
 use std::path::PathBuf;
 
-/// Arguments of `parity`.
+/// Arguments of `parity`. With `--config` all process starts are replayed with that configuration instead of the one that
+/// each was recorded with: what would it have changed?
 #[derive(Debug, clap::Args)]
 pub struct ParityArgs {
     /// The journal's folder.
@@ -31,14 +34,18 @@ pub fn main(cli: &Cli, args: &ParityArgs) -> Result<Code, Failure> {
         std::ops::ControlFlow::Continue(())
     })?;
     bar.finish_and_clear();
+    let same = report.divergences == 0 && report.lost == 0;
     if cli.json {
-        let text = serde_json::to_string(&report).map_err(|e| Failure::new(Code::Error, e))?;
-        crate::say!("{text}");
+        let mut value = serde_json::to_value(&report).map_err(|e| Failure::new(Code::Error, e))?;
+        if let serde_json::Value::Object(map) = &mut value {
+            map.insert("ok".to_owned(), serde_json::json!(same));
+        }
+        crate::say!("{value}");
     } else {
         crate::say!(
-            "{} inputs replayed over {} epoch(s), up to sequence {}; output hash {}",
-            grouped(report.replayed),
-            report.epochs,
+            "{} replayed over {}, up to sequence {}; output hash {}",
+            counted(report.replayed, "input"),
+            counted(report.epochs, "process start"),
             report.last_sequence,
             report.output_hash
         );
@@ -61,21 +68,92 @@ pub fn main(cli: &Cli, args: &ParityArgs) -> Result<Code, Failure> {
             None if report.lost > 0 => crate::say!("no divergence in what is left"),
             None => crate::say!("no divergence: every output is what was recorded, bit for bit"),
             Some(first) => {
-                crate::say!(
-                    "{} divergences; the first at sequence {} (epoch {}, {}, instrument {}): {} differ",
-                    report.divergences,
-                    first.sequence,
-                    first.epoch,
-                    first.kind,
-                    first.instrument,
-                    first.sections.join(", ")
-                );
-                if let Some(recorded) = &first.recorded {
-                    crate::say!("recorded: {recorded}");
-                }
-                crate::say!("replayed: {}", first.replayed);
+                let sections: Vec<String> = SECTION_NAMES
+                    .iter()
+                    .filter_map(|name| Some(format!("{name} {}", grouped(*report.by_section.get(name)?))))
+                    .collect();
+                crate::say!("{} inputs DIFFER; by section: {}", grouped(report.divergences), sections.join(", "));
+                crate::say!("{}", account(first).trim_end());
             }
         }
     }
-    Ok(if report.divergences == 0 && report.lost == 0 { Code::Ok } else { Code::Error })
+    Ok(if same { Code::Ok } else { Code::Error })
+}
+
+/// A divergence for people: where, on what, and each field that differs.
+fn account(first: &Divergence) -> String {
+    use std::fmt::Write as _;
+    let instrument = first.instrument.as_ref().map_or_else(String::new, |name| format!(" of {name}"));
+    let cause = first.caused_by.map_or_else(String::new, |trace| format!(", which input {trace} had led to"));
+    let time = jiff::Timestamp::from_nanosecond(i128::from(first.ts_recv))
+        .map_or_else(|_| first.ts_recv.to_string(), |t| t.to_string());
+    // Writing to a String cannot fail.
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "the first at sequence {} (epoch {}), on the input `{}`{instrument}{cause}, at {time}",
+        first.sequence, first.epoch, first.kind
+    );
+    let width = first.fields.iter().map(|f| f.field.len()).max().unwrap_or(0);
+    for section in &first.sections {
+        let fields: Vec<_> = first.fields.iter().filter(|f| f.section == *section).collect();
+        if fields.iter().any(|f| f.recorded.is_some()) {
+            let _ = writeln!(
+                text,
+                "  {section}: {} field{} differ{}",
+                fields.len(),
+                if fields.len() == 1 { "" } else { "s" },
+                if fields.len() == 1 { "s" } else { "" }
+            );
+        } else {
+            let _ = writeln!(
+                text,
+                "  {section}: differs; the journal keeps only a digest of it here, so this is what the replay gave"
+            );
+        }
+        for f in fields {
+            let _ = match &f.recorded {
+                Some(recorded) => {
+                    writeln!(text, "    {:<width$}  recorded {recorded}, replayed {}", f.field, f.replayed)
+                }
+                None => writeln!(text, "    {:<width$}  {}", f.field, f.replayed),
+            };
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::divergence::FieldDifference;
+
+    #[test]
+    fn a_divergence_is_told_field_by_field() {
+        let field = |section, field: &str, recorded: Option<&str>| FieldDifference {
+            section,
+            field: field.to_owned(),
+            recorded: recorded.map(ToOwned::to_owned),
+            replayed: "2".to_owned(),
+        };
+        let text = account(&Divergence {
+            sequence: 9,
+            epoch: 1,
+            kind: "report",
+            caused_by: Some(4),
+            ts_recv: 1_700_000_000_000_000_001,
+            instrument: Some("ABC.SIM".to_owned()),
+            sections: vec!["features", "risk"],
+            fields: vec![field("features", "spread", None), field("risk", "px", Some("1"))],
+        });
+        for part in [
+            "sequence 9 (epoch 1), on the input `report` of ABC.SIM, which input 4 had led to, at 2023-11-14T22:13:20.000000001Z",
+            "features: differs; the journal keeps only a digest",
+            "    spread  2\n",
+            "risk: 1 field differs",
+            "    px      recorded 1, replayed 2",
+        ] {
+            assert!(text.contains(part), "`{part}` is not in\n{text}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::finish;
 use crate::config::Mode;
 use crate::runtime::host::{self, RunOptions, Running, Source};
 use crate::runtime::simulation::{Ended, Limits};
-use crate::types::instrument::{Instrument, VenueKind};
+use crate::types::instrument::{Instrument, Symbol, VenueKind};
 use crate::venue::capture::{self, CaptureOptions, DecoderKind};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -50,6 +50,23 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
     }
 }
 
+fn parse_date(text: &str) -> Result<jiff::civil::Date, String> {
+    text.parse().map_err(|_| "expected a date such as 2019-01-30".to_owned())
+}
+
+fn parse_symbol(text: &str) -> Result<Symbol, String> {
+    Symbol::from(text)
+        .ok()
+        .filter(|symbol| !symbol.is_empty())
+        .ok_or_else(|| "expected a symbol of 1 to 32 letters, such as AMZN".to_owned())
+}
+
+fn parse_venue(text: &str) -> Result<VenueKind, String> {
+    VenueKind::from_name(text)
+        .filter(|v| matches!(v, VenueKind::BinanceSpot | VenueKind::BinanceUsdm | VenueKind::BinanceCoinm))
+        .ok_or_else(|| "expected BINANCE, BINANCE_USDM or BINANCE_COINM".to_owned())
+}
+
 /// Arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub struct ReplayArgs {
@@ -57,7 +74,7 @@ pub struct ReplayArgs {
     /// pcapng of MoldUDP64, LOBSTER message files. Several are merged by local time.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// `max` (default), `real`, or a factor such as `10x`.
+    /// `max`, `real`, or a factor such as `10x`.
     #[arg(long, default_value = "max", value_parser = parse_speed)]
     pub speed: Speed,
     /// Keep a journal of the run in this folder, which must not hold one yet.
@@ -69,16 +86,22 @@ pub struct ReplayArgs {
     /// Instrument definitions: a venue's exchangeInfo answer. Symbols that it does not list are errors.
     #[arg(long, value_name = "FILE")]
     pub definitions: Option<PathBuf>,
-    /// Date of ITCH files whose name does not say it, as YYYY-MM-DD (New York).
-    #[arg(long)]
+    /// Date of ITCH and LOBSTER files whose name does not say it, as YYYY-MM-DD (New York).
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub date: Option<jiff::civil::Date>,
+    /// Symbol of LOBSTER files whose name does not say it.
+    #[arg(long, value_name = "SYMBOL", value_parser = parse_symbol)]
+    pub symbol: Option<Symbol>,
+    /// Venue of JSON lines that do not say it: BINANCE, BINANCE_USDM or BINANCE_COINM.
+    #[arg(long, value_name = "VENUE", value_parser = parse_venue)]
+    pub venue: Option<VenueKind>,
     /// Only signals, no orders.
     #[arg(long)]
     pub observe: bool,
-    /// End after this many market messages.
+    /// End after this many market messages; 0 = no limit.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub events: u64,
-    /// Where to write latency.svg and the .hgrm files.
+    /// Where to write latency.svg and the .hgrm files; without it they are not written.
     #[arg(long, value_name = "DIR")]
     pub latency: Option<PathBuf>,
 }
@@ -95,7 +118,8 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
     if args.observe {
         loaded.config.host.mode = Mode::Observe;
     }
-    let options = CaptureOptions { date: args.date, ..CaptureOptions::default() };
+    let options =
+        CaptureOptions { date: args.date, symbol: args.symbol, venue: args.venue, ..CaptureOptions::default() };
     let mut readers = Vec::with_capacity(args.files.len());
     for file in &args.files {
         readers.push(capture::open(file, &options)?);
@@ -111,7 +135,7 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
     let definitions = args.definitions.as_deref().map(read_definitions).transpose()?.unwrap_or_default();
     if !cli.json {
         for reader in &readers {
-            crate::say!("{}", reader.describe());
+            crate::say!("{}: {}", reader.path().display(), reader.describe());
         }
         if definitions.is_empty() {
             crate::say!(

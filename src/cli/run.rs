@@ -21,13 +21,13 @@ pub struct RunArgs {
     /// Where to keep the journal; default from [host] data_dir.
     #[arg(long, value_name = "DIR")]
     pub journal: Option<PathBuf>,
-    /// `real` (default), `max`, or a factor such as `10x`.
+    /// `real`, `max`, or a factor such as `10x`.
     #[arg(long, default_value = "real", value_parser = super::replay::parse_speed)]
     pub speed: super::replay::Speed,
-    /// End after this many market messages.
+    /// End after this many market messages; 0 = no limit.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub events: u64,
-    /// End after this much market time, in seconds.
+    /// End after this much market time, in seconds; 0 = no limit.
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = parse_seconds)]
     pub seconds: f64,
     /// Market time at which the generated market begins, as nanoseconds since 1970; default now. The same start, seed

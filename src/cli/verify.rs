@@ -3,7 +3,7 @@
 use super::Cli;
 use super::exit::{Code, Failure};
 use crate::journal;
-use crate::report::number::grouped;
+use crate::report::number::{counted, grouped};
 use std::path::PathBuf;
 
 /// Arguments of `verify`.
@@ -35,12 +35,12 @@ pub fn main(cli: &Cli, args: &VerifyArgs) -> Result<Code, Failure> {
         crate::say!("{value}");
     } else {
         crate::say!(
-            "{} records, sequence {} to {}, epoch {}, in {} segments ({} bytes)",
-            grouped(result.records),
+            "{}, sequence {} to {}, epoch {}, in {} ({} bytes)",
+            counted(result.records, "record"),
             result.sequence_first,
             result.sequence_last,
             result.epoch_last,
-            result.segments,
+            counted(result.segments, "segment"),
             grouped(result.bytes)
         );
         if result.dropped > 0 {
@@ -78,7 +78,10 @@ pub fn main(cli: &Cli, args: &VerifyArgs) -> Result<Code, Failure> {
             let kept = result.findings.len() as u64;
             let more =
                 if result.findings_total > kept { format!(" (the first {kept} are shown)") } else { String::new() };
-            crate::say!("{} faults{more}; keep the folder as it is and compare with a copy", result.findings_total);
+            crate::say!(
+                "{}{more}; keep the folder as it is and compare with a copy",
+                counted(result.findings_total, "fault")
+            );
         }
     }
     Ok(if sound { Code::Ok } else { Code::Error })

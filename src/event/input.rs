@@ -407,11 +407,19 @@ crate::code_enum! {
         /// The kill switch.
         Kill = 3, "kill";
         /// The host observes only.
-        Mode = 4, "mode";
+        Mode = 4, "mode_observe";
         /// Shutting down.
         Shutdown = 5, "shutdown";
         /// Not yet recovered and reconciled.
         NotReady = 6, "not_ready";
+    }
+}
+
+impl GateReason {
+    /// The names of the reasons in `bits` (bit = code), with a comma between; empty if there are none.
+    pub fn names(bits: u8) -> String {
+        let names: Vec<&str> = Self::ALL.iter().filter(|r| bits >> r.code() & 1 == 1).map(|r| r.name()).collect();
+        names.join(", ")
     }
 }
 

@@ -4,4 +4,5 @@ pub mod export;
 pub mod latency;
 pub mod live;
 pub mod number;
+pub mod section;
 pub mod summary;

@@ -18,6 +18,11 @@ pub fn grouped(n: u64) -> String {
     text
 }
 
+/// `1 fill`, `2 fills`, `1 234 fills`.
+pub fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
 /// Nanoseconds with a fitting unit.
 pub fn nanos(n: u64) -> String {
     match n {
@@ -57,6 +62,7 @@ mod tests {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(1234), "1 234");
         assert_eq!(grouped(1_234_567), "1 234 567");
+        assert_eq!((counted(1, "fill"), counted(1234, "fill")), ("1 fill".to_owned(), "1 234 fills".to_owned()));
         assert_eq!(nanos(999), "999 ns");
         assert_eq!(nanos(12_345), "12.3 µs");
         assert_eq!(nanos(12_345_678), "12.3 ms");

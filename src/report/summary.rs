@@ -1,15 +1,20 @@
 //! Edge: the summary of a run, for people and for programs.
 
 use super::latency;
-use super::number::{best, grouped, money, nanos, qty};
+use super::number::{best, counted, grouped, money, nanos, qty};
+use crate::event::input::GateReason;
 use crate::event::market::{InvalidReason, anomaly, flags};
 use crate::market::anomaly::AnomalyCounts;
 use crate::metric::latency::{BYTES_TO_DECISION, BYTES_TO_ORDER, LatencySet};
 use crate::runtime::host::{Outcome, span};
 use crate::runtime::simulation::Ended;
+use crate::types::instrument::VenueKind;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+
+/// The exit code of a run that was not clean.
+const EXIT_CODE: u8 = 1;
 
 fn quantiles(histogram: &Histogram<u64>) -> Value {
     if histogram.is_empty() {
@@ -78,6 +83,8 @@ pub fn to_json(outcome: &Outcome) -> Value {
         view.counts.rows().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
     let refusals: serde_json::Map<String, Value> =
         view.refusals.iter().map(|(code, count)| (refusal(*code).to_owned(), json!(count))).collect();
+    let gate_refusals: serde_json::Map<String, Value> =
+        view.gate_refusals.iter().map(|(bits, count)| (GateReason::names(*bits), json!(count))).collect();
     json!({
         "events": outcome.counts.events,
         "inputs": outcome.counts.inputs,
@@ -101,6 +108,7 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "counts": counts,
         "anomalies": view.anomalies.named().map(|(name, n)| (name.to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
         "refusals": refusals,
+        "gate_refusals": gate_refusals,
         "ring_full": outcome.stalls,
         "gated": outcome.gated,
         "not_approved": outcome.not_approved,
@@ -112,8 +120,13 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "journal_last_sequence": view.journaled,
         "not_recorded": view.not_recorded,
         "ended": outcome.ended.name(),
-        "error": outcome.problems.fatal,
+        "error": outcome.problems.fatal.as_ref().map(|fatal| fatal.to_json(EXIT_CODE)),
     })
+}
+
+/// Whether the venue's books begin with a snapshot.
+fn is_binance(venue: VenueKind) -> bool {
+    matches!(venue, VenueKind::BinanceSpot | VenueKind::BinanceUsdm | VenueKind::BinanceCoinm)
 }
 
 fn refusal(code: u8) -> &'static str {
@@ -149,9 +162,9 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let counts = &view.counts;
     writeln!(
         text,
-        "{} market messages ({} inputs) of {:.1} s market time in {:.3} s: {} messages/s",
-        grouped(outcome.counts.events),
-        grouped(outcome.counts.inputs),
+        "{} ({}) of {:.1} s market time in {:.3} s: {} messages/s",
+        counted(outcome.counts.events, "market message"),
+        counted(outcome.counts.inputs, "input"),
         span(&outcome.counts) as f64 / 1e9,
         outcome.seconds,
         grouped(rate(outcome.counts.events, outcome.seconds)),
@@ -162,9 +175,9 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     writeln!(text, "placement   {}", outcome.placement)?;
     writeln!(
         text,
-        "books       {} updates, {} gaps, {} invalidated, {} crossed, {} quote mismatches, {} anomalies",
-        grouped(counts.book_updates),
-        counts.gaps,
+        "books       {}, {}, {} invalidated, {} crossed, {} quote mismatches, {} anomalies",
+        counted(counts.book_updates, "update"),
+        counted(counts.gaps, "gap"),
         counts.books_invalidated,
         counts.crossed,
         counts.quote_mismatches,
@@ -181,23 +194,36 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             grouped(counts.trades)
         )?;
     }
-    if let Some((low, high)) = view.feed_latency {
+    // Files without receive times have their events' own times instead: then there is no latency to tell.
+    if let Some((low, high)) = view.feed_latency.filter(|range| *range != (0, 0)) {
         let note = if low < 0 { "  (negative: the local clock is behind the venue's; kept as it is)" } else { "" };
         writeln!(text, "feed        latency {:.3} to {:.3} ms{note}", low as f64 / 1e6, high as f64 / 1e6)?;
     }
     writeln!(
         text,
-        "flow        {} signals, {} approved, {} refused, {} orders, {} cancels, {} fills, {} rejected",
-        grouped(counts.signals),
-        counts.approved,
-        counts.refused,
-        counts.orders,
-        counts.cancels,
-        counts.fills,
-        counts.rejected
+        "flow        {}, {} approved, {} refused, {}, {}, {}, {} rejected",
+        counted(counts.signals, "signal"),
+        grouped(counts.approved),
+        grouped(counts.refused),
+        counted(counts.orders, "order"),
+        counted(counts.cancels, "cancel"),
+        counted(counts.fills, "fill"),
+        grouped(counts.rejected)
     )?;
     for (code, count) in &view.refusals {
-        writeln!(text, "            refused {count} × {}", refusal(*code))?;
+        write!(text, "            refused {} × {}", grouped(*count), refusal(*code))?;
+        if *code == crate::risk::code::gate {
+            let reasons: Vec<String> = view
+                .gate_refusals
+                .iter()
+                .map(|(bits, n)| format!("{} × {}", grouped(*n), GateReason::names(*bits)))
+                .collect();
+            match view.gate_refusals.first_key_value() {
+                Some((bits, _)) if reasons.len() == 1 => write!(text, " ({})", GateReason::names(*bits))?,
+                _ => write!(text, " ({})", reasons.join("; "))?,
+            }
+        }
+        writeln!(text)?;
     }
     for v in view.instruments.values() {
         let (i, slot) = (&v.instrument, &v.slot);
@@ -224,7 +250,7 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         if !slot.market.has(flags::VALID) {
             let reason = InvalidReason::from_code(slot.market.invalid_reason).map_or("unknown", InvalidReason::name);
             let hint = match InvalidReason::from_code(slot.market.invalid_reason) {
-                Some(InvalidReason::NoSnapshot) => {
+                Some(InvalidReason::NoSnapshot) if is_binance(i.venue) => {
                     ": the data holds no snapshot to begin from; without one there is no book and no signal"
                 }
                 Some(InvalidReason::SnapshotTooOld) => {
@@ -253,32 +279,36 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     if let Some(dir) = &outcome.journal_dir {
         writeln!(text, "journal     {} (epoch {})", dir.display(), outcome.epoch)?;
     }
-    if outcome.not_approved + outcome.not_encodable > 0 {
-        writeln!(
-            text,
-            "FAULT       {} commands without approval, {} not encodable: please report this",
-            outcome.not_approved, outcome.not_encodable
-        )?;
-    }
     for (name, count) in &outcome.notes {
         writeln!(text, "not used    {} {name}", grouped(*count))?;
     }
-    for loss in &view.not_recorded {
-        writeln!(text, "JOURNAL     {loss}")?;
-    }
-    if outcome.journal_dir.is_some() && view.journaled < view.sequence && view.not_recorded.is_empty() {
-        writeln!(text, "JOURNAL     ends at sequence {}: what follows is not recorded", view.journaled)?;
-    }
-    for problem in &outcome.problems.told {
-        writeln!(text, "problem     {problem}")?;
-    }
-    if outcome.problems.count > outcome.problems.told.len() as u64 {
-        writeln!(text, "problem     … {} in all", outcome.problems.count)?;
-    }
-    if let Some(fatal) = &outcome.problems.fatal {
-        writeln!(text, "ended early {fatal}")?;
+    let complaints = complaints(outcome).len();
+    if complaints > 0 {
+        writeln!(text, "problems    {complaints}, told on standard error")?;
     }
     Ok(())
+}
+
+/// What was wrong, a line each, for standard error; empty after a clean run.
+pub fn complaints(outcome: &Outcome) -> Vec<String> {
+    let mut lines = outcome.problems.lines();
+    if outcome.not_approved + outcome.not_encodable > 0 {
+        lines.push(format!(
+            "FAULT: {} commands without approval, {} not encodable; please report this",
+            outcome.not_approved, outcome.not_encodable
+        ));
+    }
+    lines.extend(outcome.view.not_recorded.iter().map(|loss| format!("journal: {loss}")));
+    if outcome.journal_dir.is_some()
+        && outcome.view.journaled < outcome.view.sequence
+        && outcome.view.not_recorded.is_empty()
+    {
+        lines.push(format!(
+            "the journal ends at sequence {}: what follows, up to {}, is not recorded",
+            outcome.view.journaled, outcome.view.sequence
+        ));
+    }
+    lines
 }
 
 #[cfg(test)]

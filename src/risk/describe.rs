@@ -6,6 +6,7 @@ use super::money::{QTY_DECIMALS, QUOTE_DECIMALS};
 use crate::event::input::GateReason;
 use crate::event::risk::{RiskSection, Verdict};
 use crate::types::decimal::format_decimal;
+use crate::types::instrument::Instrument;
 
 /// The name of the check with this stored number; `None` for a number that was never given out.
 pub fn check_name(code: u8) -> Option<&'static str> {
@@ -38,20 +39,31 @@ fn refusal(risk: &RiskSection) -> String {
         let by = TABLE.iter().find(|row| i128::from(row.0) == risk.value).map_or("BEFORE_THE_CHECKS", |row| row.1);
         return format!("{name} check={by}");
     }
-    let unit = TABLE.iter().find(|row| row.0 == risk.check).map_or(Unit::Count, |row| row.2);
-    let text = |amount: i128| match unit {
-        Unit::Quantity => format_decimal(amount, QTY_DECIMALS, 0),
-        Unit::Quote => format_decimal(amount, QUOTE_DECIMALS, 0),
-        Unit::Ppm => format!("{amount}ppm"),
-        Unit::Count | Unit::Price | Unit::GateBits => amount.to_string(),
-    };
-    if unit == Unit::GateBits {
-        let reasons: Vec<_> =
-            GateReason::ALL.iter().filter(|r| risk.value >> r.code() & 1 == 1).map(|r| r.name()).collect();
-        return format!("{name} reasons={}", reasons.join(","));
+    let text = |amount: i128| amount_text(risk.check, amount, None);
+    if unit_of(risk.check) == Unit::GateBits {
+        return format!("{name} reasons={}", text(risk.value));
     }
     let headroom = risk.limit.saturating_sub(risk.value);
     format!("{name} value={} limit={} headroom={}", text(risk.value), text(risk.limit), text(headroom))
+}
+
+fn unit_of(check: u8) -> Unit {
+    TABLE.iter().find(|row| row.0 == check).map_or(Unit::Count, |row| row.2)
+}
+
+/// What a check looked at, or its limit, in words: quantities in whole units, money in the quote currency, distances as
+/// `…ppm`, gate bits as the names of the reasons, prices with the instrument's decimals if it is given (else in its units).
+pub fn amount_text(check: u8, amount: i128, instrument: Option<&Instrument>) -> String {
+    match unit_of(check) {
+        Unit::Quantity => format_decimal(amount, QTY_DECIMALS, 0),
+        Unit::Quote => format_decimal(amount, QUOTE_DECIMALS, 0),
+        Unit::Ppm => format!("{amount}ppm"),
+        Unit::GateBits => GateReason::names(u8::try_from(amount).unwrap_or(0)),
+        Unit::Price => {
+            instrument.map_or_else(|| amount.to_string(), |i| format_decimal(amount, i.price_decimals, i.price_shown))
+        }
+        Unit::Count => amount.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +94,8 @@ mod tests {
             half - 1,
             "QUANTITY_EXCEEDS_MAX_PER_ORDER value=0.5 limit=0.499999999999999999 headroom=-0.000000000000000001",
         );
-        check(code::gate, 1 << 3 | 1 << 6, 0, "GATE_CLOSED reasons=kill,not_ready");
+        check(code::gate, 1 << 4, 0, "GATE_CLOSED reasons=mode_observe");
+        check(code::gate, 1 << 3 | 1 << 6, 0, "GATE_CLOSED reasons=kill, not_ready");
         check(UNKNOWN, i128::from(code::max_gross), 0, "VALUE_UNKNOWN check=GROSS_NOTIONAL_EXCEEDS_MAX");
         check(200, 0, 0, "REFUSED_BY_UNKNOWN_CHECK code=200");
     }

@@ -55,7 +55,7 @@ mod tests_limits;
 mod tests_session;
 
 pub use config::{Config, ConfigError};
-pub use describe::{check_name, describe};
+pub use describe::{amount_text, check_name, describe};
 pub use stage::RiskStage;
 
 check::checks! {

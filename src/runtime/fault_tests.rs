@@ -104,7 +104,7 @@ fn a_sync_that_fails_once_closes_the_gate_for_good() {
     let sequence = shared.lock().unwrap().sequence;
     let outcome = running.wait().unwrap();
     let error = outcome.problems.fatal.clone().unwrap();
-    assert!(error.contains("sync") && error.contains(".seg"), "{error}");
+    assert!(error.text.contains("sync") && error.text.contains(".seg"), "{error}");
     assert_eq!(disk.retried.load(Ordering::SeqCst), 0, "a failed sync is never tried again");
     let bit = 1 << GateReason::JournalFault.code();
     assert_eq!(outcome.view.gate & bit, bit, "the gate says why it is closed: {:#b}", outcome.view.gate);

@@ -1,6 +1,7 @@
 //! Edge: blocks of raw messages, from a loader thread that reads and unpacks files to the sequencer's thread, and the
 //! empty blocks back. So the hot thread makes no system call and allocates nothing.
 
+use super::complaint::Complaint;
 use crate::ring::spsc;
 use crate::types::instrument::{Instrument, Symbol};
 use crate::types::time::UnixNanos;
@@ -18,6 +19,8 @@ pub struct FrameRef {
     pub len: u32,
     /// Number of the message in its session, where the transport numbers them; else 0.
     pub sequence: u64,
+    /// Number of its line, message or packet in the file, from 1; 0 = not from a file.
+    pub number: u64,
     /// What it is.
     pub kind: FrameRefKind,
 }
@@ -35,6 +38,8 @@ pub enum FrameRefKind {
     Gap(u64, u64),
     /// The capture is cut off here.
     Cut,
+    /// A record of the capture cannot be read here.
+    BadRecord,
 }
 
 /// A block of frames. Its buffers travel round and round.
@@ -46,12 +51,14 @@ pub struct FrameBlock {
     pub frames: Vec<FrameRef>,
     /// Definitions (from exchangeInfo).
     pub definitions: Vec<Instrument>,
-    /// Bytes of the files read so far, for progress.
-    pub bytes_read: u64,
+    /// Bytes of the files in front of this block, for progress.
+    pub bytes_before: u64,
+    /// Bytes of the files up to the end of this block.
+    pub bytes_behind: u64,
     /// Nothing follows this block.
     pub last: bool,
     /// What was wrong with the files: what was read before is in this block and those before it.
-    pub faults: Vec<String>,
+    pub faults: Vec<Complaint>,
 }
 
 impl FrameBlock {
@@ -68,12 +75,25 @@ impl FrameBlock {
     }
 
     /// Appends a frame. `false` if a block of 4 GiB is full (never with the usual sizes).
-    pub fn push(&mut self, ts_recv: UnixNanos, reader: u16, bytes: &[u8], sequence: u64, kind: FrameRefKind) -> bool {
+    pub fn push(&mut self, ts_recv: UnixNanos, reader: u16, bytes: &[u8], kind: FrameRefKind) -> bool {
+        self.push_numbered(ts_recv, reader, bytes, 0, 0, kind)
+    }
+
+    /// Appends a frame of a file, with its number in the session and in the file. `false` as with [`push`](Self::push).
+    pub fn push_numbered(
+        &mut self,
+        ts_recv: UnixNanos,
+        reader: u16,
+        bytes: &[u8],
+        sequence: u64,
+        number: u64,
+        kind: FrameRefKind,
+    ) -> bool {
         let (Ok(offset), Ok(len)) = (u32::try_from(self.bytes.len()), u32::try_from(bytes.len())) else {
             return false;
         };
         self.bytes.extend_from_slice(bytes);
-        self.frames.push(FrameRef { ts_recv, reader, offset, len, sequence, kind });
+        self.frames.push(FrameRef { ts_recv, reader, offset, len, sequence, number, kind });
         true
     }
 }

@@ -1,12 +1,13 @@
 //! Edge: a host from a configuration: stages, journal, threads, one run, and what came of it.
 
 use super::clock::{Pacer, Tsc, wall_now};
+use super::complaint::Complaint;
 use super::cores;
 use super::decoders::AnyDecoder;
 use super::frames::block_channel;
 use super::group::Stages;
 use super::inflow::Inflow;
-use super::loader::{self, LoaderProgress};
+use super::loader;
 use super::patience::Patience;
 use super::problems::Problems;
 use super::recorder::View;
@@ -20,7 +21,7 @@ use crate::event::input::EpochStart;
 use crate::journal::{self, Durability, JournalError, Writer, config_name, short_hash};
 use crate::types::instrument::Instrument;
 use crate::types::time::{Nanos, UnixNanos};
-use crate::venue::capture::{CaptureError, CaptureReader};
+use crate::venue::capture::{CaptureError, CaptureReader, Packing};
 use crate::venue::directory::Directory;
 use crate::venue::order_entry::HostTag;
 use crate::venue::sim::generator::Generator;
@@ -61,9 +62,17 @@ pub enum HostError {
         /// The first that differs.
         symbol: String,
     },
-    /// The captures hold no message at all.
-    #[error("nothing to replay: the files hold no market message")]
-    NothingToReplay,
+    /// The captures hold nothing of the market.
+    #[error(
+        "nothing to replay: the files hold no market data{only}; give the files with the market's messages as well"
+    )]
+    NothingToReplay {
+        /// What they hold instead, if anything.
+        only: &'static str,
+    },
+    /// A fault that was told before anything was sequenced.
+    #[error("{0}")]
+    Fault(Complaint),
     /// More process starts than order ids can tell apart.
     #[error(
         "this journal has seen 65 535 process starts, which is as many as order ids can tell apart; begin a new [host] data_dir"
@@ -337,20 +346,20 @@ pub(super) fn start_with(
     let (stamps, wait, core) = (started.stamps.clone(), started.wait, started.sequencer_core);
     let (front, finish) = started.split();
 
-    let mut reader_names = vec!["generated".to_owned()];
+    let mut reader_names = vec![("the generated market".to_owned(), "message")];
+    let mut paths = Vec::new();
     let mut decoders = vec![AnyDecoder::generated()];
     let mut inflow = Inflow::generated();
     let mut bytes_total = 0;
     let mut loader_thread = None;
     if let Source::Captures(readers) = source {
-        reader_names = readers.iter().map(|r| r.describe()).collect();
+        paths = readers.iter().map(|r| r.path().to_owned()).collect();
+        reader_names = readers.iter().map(|r| (r.path().display().to_string(), r.format().unit().name())).collect();
         decoders = readers.iter().map(|r| AnyDecoder::new(&r.decoder())).collect();
         bytes_total = readers.iter().map(|r| r.progress().1).sum();
         let (sender, receiver) = block_channel(16);
         inflow = Inflow::from_loader(receiver);
-        loader_thread = Some(
-            loader::spawn(readers, sender, LoaderProgress::default()).map_err(|e| HostError::Thread(e.to_string()))?,
-        );
+        loader_thread = Some(loader::spawn(readers, sender).map_err(|e| HostError::Thread(e.to_string()))?);
     }
     let around = Surroundings {
         gate: Arc::clone(&gate),
@@ -388,9 +397,9 @@ pub(super) fn start_with(
             return Err(if stopped {
                 HostError::StoppedEarly
             } else if let Some(fault) = faults.into_iter().next() {
-                HostError::Thread(fault)
+                HostError::Fault(fault)
             } else {
-                HostError::NothingToReplay
+                HostError::NothingToReplay { only: "" }
             });
         };
         for input in &mut opening {
@@ -407,12 +416,20 @@ pub(super) fn start_with(
         let seconds = clock.elapsed().as_secs_f64();
         let mut problems: Problems = problems;
         if let Some(trouble) = trouble {
-            problems.fatal(trouble);
+            problems.fatal(Complaint::new(trouble));
         }
         if let Some(thread) = loader_thread
             && thread.join().is_err()
         {
-            problems.fatal("the loader thread panicked".to_owned());
+            problems.fatal(Complaint::new("the loader thread panicked"));
+        }
+        if !generated && ended == Ended::Data && problems.is_clean() && counts.events == 0 {
+            return Err(HostError::NothingToReplay { only: ", only definitions of instruments" });
+        }
+        for reader in problems.readers_with_unread() {
+            if let Some(remark) = paths.get(reader).and_then(|path| Packing::of(path).remark()) {
+                problems.remark(reader, &remark);
+            }
         }
         Ok(Outcome {
             counts,

@@ -1,5 +1,6 @@
 //! Hot: what is sequenced: frames in the order of their delivery, from a loader thread or from the generated market.
 
+use super::complaint::Complaint;
 use super::frames::{BlockReceiver, FrameBlock, FrameRef, FrameRefKind};
 use crate::types::ids::SourceId;
 use crate::types::time::UnixNanos;
@@ -23,10 +24,10 @@ pub struct Inflow {
     spare: Vec<FrameBlock>,
     at: usize,
     ended: bool,
-    /// Bytes of files read so far.
-    pub bytes_read: u64,
+    /// Bytes of files up to the end of the last block that was used up.
+    bytes_behind: u64,
     /// What was wrong with the files.
-    pub faults: Vec<String>,
+    pub faults: Vec<Complaint>,
 }
 
 impl Inflow {
@@ -43,7 +44,7 @@ impl Inflow {
             spare: Vec::with_capacity(64),
             at: 0,
             ended: false,
-            bytes_read: 0,
+            bytes_behind: 0,
             faults: Vec::new(),
         }
     }
@@ -61,7 +62,7 @@ impl Inflow {
             self.blocks.push_back(block);
         }
         if let Some(block) = self.blocks.back_mut() {
-            block.push(ts, 0, bytes, 0, FrameRefKind::Message);
+            block.push(ts, 0, bytes, FrameRefKind::Message);
         }
     }
 
@@ -82,7 +83,6 @@ impl Inflow {
             }
             match receiver.try_next() {
                 Some(block) => {
-                    self.bytes_read = block.bytes_read;
                     self.ended = block.last;
                     if !block.faults.is_empty() {
                         self.faults.extend_from_slice(&block.faults);
@@ -92,7 +92,7 @@ impl Inflow {
                 }
                 None if receiver.is_finished() => {
                     self.ended = true;
-                    self.faults.push("the loader thread ended before the end of its files".to_owned());
+                    self.faults.push(Complaint::new("the loader thread ended before the end of its files"));
                 }
                 None => return Next::NotYet,
             }
@@ -101,6 +101,7 @@ impl Inflow {
 
     fn retire(&mut self) {
         if let Some(mut block) = self.blocks.pop_front() {
+            self.bytes_behind = block.bytes_behind;
             if let Some(receiver) = &mut self.receiver {
                 receiver.give_back(block);
             } else {
@@ -109,6 +110,14 @@ impl Inflow {
             }
         }
         self.at = 0;
+    }
+
+    /// Bytes of the files behind the frames that were taken; what the loader has read ahead does not count. Within a block
+    /// the frames are taken as evenly long.
+    pub fn bytes_taken(&self) -> u64 {
+        let Some(block) = self.blocks.front() else { return self.bytes_behind };
+        let length = block.bytes_behind.saturating_sub(block.bytes_before);
+        block.bytes_before + length * self.at as u64 / (block.frames.len() as u64).max(1)
     }
 
     /// The frame in front and its bytes, and steps behind it.
@@ -149,16 +158,38 @@ mod tests {
     }
 
     #[test]
+    fn only_what_was_taken_counts_as_progress() {
+        let (mut sender, receiver) = block_channel(4);
+        let mut inflow = Inflow::from_loader(receiver);
+        for (before, behind) in [(0, 100), (100, 140)] {
+            let mut block = sender.take_empty().unwrap();
+            (block.bytes_before, block.bytes_behind) = (before, behind);
+            block.push(1, 0, b"x", FrameRefKind::Message);
+            block.push(2, 0, b"y", FrameRefKind::Message);
+            block.last = before > 0;
+            assert!(sender.send(block));
+        }
+        let mut seen = vec![inflow.bytes_taken()];
+        while matches!(inflow.peek(), Next::At(_)) {
+            seen.push(inflow.bytes_taken());
+            inflow.take();
+            seen.push(inflow.bytes_taken());
+        }
+        assert_eq!(seen, [0, 0, 50, 50, 100, 100, 120, 120, 140]);
+        assert_eq!((inflow.peek(), inflow.bytes_taken()), (Next::Ended, 140));
+    }
+
+    #[test]
     fn a_loader_that_dies_is_told() {
         let (mut sender, receiver) = block_channel(2);
         let mut inflow = Inflow::from_loader(receiver);
         let mut block = sender.take_empty().unwrap();
-        block.push(5, 0, b"x", 0, FrameRefKind::Message);
+        block.push(5, 0, b"x", FrameRefKind::Message);
         assert!(sender.send(block));
         drop(sender);
         assert_eq!(inflow.peek(), Next::At(5));
         inflow.take();
         assert_eq!(inflow.peek(), Next::Ended);
-        assert!(inflow.faults[0].contains("before the end"));
+        assert!(inflow.faults[0].text.contains("before the end"));
     }
 }

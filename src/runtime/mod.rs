@@ -13,14 +13,17 @@
 //! | [`sequencer`] | the producer's end of the ring: sequence numbers, timers, watermark |
 //! | [`patience`] | how long a live host waits for its journal |
 //! | [`recorder`] | the reader behind execution: digest, journal, histograms, live numbers |
-//! | [`playback`] | a journal through the stages again, on one thread |
+//! | [`playback`], [`divergence`] | a journal through the stages again, on one thread; where it differs |
 //! | [`recovery`] | what a restart takes from the journal |
+//! | [`problems`], [`complaint`] | what went wrong, for people and for programs |
 //! | [`clock`] | the TSC, and wall time for pacing |
 //! | [`cores`] | cores that exist, pinning |
 
 pub mod clock;
+pub mod complaint;
 pub mod cores;
 pub mod decoders;
+pub mod divergence;
 #[cfg(test)]
 mod fault_tests;
 pub mod frames;

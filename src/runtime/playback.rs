@@ -1,8 +1,10 @@
 //! Edge: a journal through the stages again, on one thread: what parity, export and recovery stand on.
 
+use super::divergence::{Divergence, differing};
 use super::group::Stages;
 use super::host;
 use crate::config::{Config, ConfigError};
+use crate::event::definition::Definition;
 use crate::event::digest::{OutputHash, SECTION_NAMES, SlotDigest};
 use crate::event::feature::FeatureSection;
 use crate::event::input::{EpochStart, InputKind};
@@ -10,28 +12,11 @@ use crate::event::market::MarketSection;
 use crate::event::slot::Slot;
 use crate::journal::{Entry, JournalError, Loss, Reader, read_dropped};
 use crate::types::ids::Sequence;
+use crate::types::instrument::Instrument;
 use bytemuck::Zeroable;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-
-/// The first place where a replayed journal differs from what was recorded.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Divergence {
-    /// Sequence of the input.
-    pub sequence: Sequence,
-    /// Epoch of the record.
-    pub epoch: u64,
-    /// Name of the input's kind.
-    pub kind: &'static str,
-    /// Instrument index, `u32::MAX` for none.
-    pub instrument: u32,
-    /// The sections that differ, first stage first.
-    pub sections: Vec<&'static str>,
-    /// The recorded and the replayed section in words, where the journal has it whole.
-    pub recorded: Option<String>,
-    /// The same of the replay.
-    pub replayed: String,
-}
 
 /// Outcome of a playback.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -50,6 +35,8 @@ pub struct PlaybackReport {
     pub last_sequence: Sequence,
     /// Slots whose outputs differ from the recorded ones.
     pub divergences: u64,
+    /// In how many of them each section differs.
+    pub by_section: BTreeMap<&'static str, u64>,
     /// The first of them.
     pub first_divergence: Option<Divergence>,
     /// Hash over all outputs, as the run printed it (if it was one run).
@@ -97,6 +84,7 @@ pub fn play(
     let mut hash = OutputHash::default();
     let mut report = PlaybackReport::default();
     let mut current: Option<(String, Stages, Vec<String>)> = None;
+    let mut instruments: Vec<Option<Instrument>> = Vec::new();
     let mut whole = true;
     while reader.next(&mut entry)? {
         let is_epoch = entry.input.kind == InputKind::Epoch.code();
@@ -124,6 +112,13 @@ pub fn play(
             }
         }
         report.last_sequence = entry.sequence;
+        let at = entry.input.instrument.index();
+        if entry.input.kind == InputKind::Definition.code() && entry.input.instrument.is_some() {
+            if instruments.len() <= at {
+                instruments.resize(at + 1, None);
+            }
+            instruments[at] = entry.input.payload::<Definition>().instrument(entry.input.instrument);
+        }
         let Some((_, stages, names)) = &mut current else {
             report.restored_only += 1;
             continue;
@@ -150,8 +145,12 @@ pub fn play(
         report.replayed += 1;
         if digest != entry.digest {
             report.divergences += 1;
+            for section in differing(&digest, &entry.digest) {
+                *report.by_section.entry(SECTION_NAMES[section]).or_default() += 1;
+            }
             if report.first_divergence.is_none() {
-                report.first_divergence = Some(divergence(&entry, &slot, &digest));
+                let instrument = instruments.get(at).and_then(Option::as_ref);
+                report.first_divergence = Some(Divergence::of(&entry, &slot, &digest, instrument, names));
             }
         }
         if visit(&slot, names).is_break() {
@@ -192,36 +191,4 @@ fn restore_before(dir: &Path, sequence: Sequence, stages: &mut Stages) -> Result
         }
     }
     Ok(())
-}
-
-fn divergence(entry: &Entry, slot: &Slot, digest: &SlotDigest) -> Divergence {
-    let sections: Vec<&'static str> = SECTION_NAMES
-        .iter()
-        .zip(digest.sections.iter().zip(&entry.digest.sections))
-        .filter(|(_, (a, b))| a != b)
-        .map(|(name, _)| *name)
-        .collect();
-    let first = sections.first().copied().unwrap_or("none");
-    let recorded = entry.audit.as_ref().and_then(|audit| match first {
-        "signal" => Some(format!("{:?}", audit.signal)),
-        "risk" => Some(format!("{:?}", audit.risk)),
-        "execution" => Some(format!("{:?}", audit.execution)),
-        _ => None,
-    });
-    let replayed = match first {
-        "market" => format!("{:?}", slot.market),
-        "features" => format!("{:?}", slot.features),
-        "signal" => format!("{:?}", slot.signal),
-        "risk" => format!("{:?}", slot.risk),
-        _ => format!("{:?}", slot.execution),
-    };
-    Divergence {
-        sequence: entry.sequence,
-        epoch: entry.epoch,
-        kind: slot.input.kind().map_or("unknown", InputKind::name),
-        instrument: slot.input.instrument.0,
-        sections,
-        recorded,
-        replayed,
-    }
 }

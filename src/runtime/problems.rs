@@ -1,30 +1,44 @@
 //! Edge: what went wrong in a run, for its summary and its exit code. Bounded; nothing is swallowed, the rest is counted.
 
+use super::complaint::Complaint;
 use crate::venue::feed::DecodeError;
 
 /// How many problems are kept in words.
 const KEPT: usize = 20;
 
+/// A message that was not read.
+#[derive(Debug)]
+struct Unread {
+    /// Index of its reader.
+    reader: usize,
+    /// Index in `told`.
+    told: usize,
+}
+
 /// Problems of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Problems {
     /// The first ones, in words: what, where, and what was expected.
     pub told: Vec<String>,
     symbols: Vec<String>,
+    unread: Vec<Unread>,
     /// All of them.
     pub count: u64,
-    /// What ended the run early.
-    pub fatal: Option<String>,
+    /// What ended the run early, or why it is not whole.
+    pub fatal: Option<Complaint>,
 }
 
 impl Problems {
-    /// A message that was not read: message `number` (from 1) of `source`.
-    pub fn message(&mut self, source: &str, number: u64, error: &DecodeError) {
-        self.add(format!("{source}, message {number}: {error}"));
+    /// A message that was not read: record `number` (from 1) of `source`, whose records are called `unit`.
+    pub fn message(&mut self, reader: usize, source: &str, unit: &str, number: u64, error: &DecodeError) {
+        if self.told.len() < KEPT && self.unread.iter().all(|first| first.reader != reader) {
+            self.unread.push(Unread { reader, told: self.told.len() });
+        }
+        self.add(format!("{source}: {unit} {number} cannot be read: {error}"));
     }
 
     /// A message of a symbol that no definition names; told once for each symbol.
-    pub fn unknown_symbol(&mut self, source: &str, number: u64, symbol: &str) {
+    pub fn unknown_symbol(&mut self, source: &str, unit: &str, number: u64, symbol: &str) {
         self.count += 1;
         if self.symbols.iter().any(|known| known == symbol) {
             return;
@@ -32,8 +46,21 @@ impl Problems {
         if self.symbols.len() < KEPT {
             self.symbols.push(symbol.to_owned());
             self.told.push(format!(
-                "unknown_symbol: `{symbol}` is not in the given definitions of this venue (first in {source}, message {number}); its messages are left out: add it to the definitions, or leave --definitions away"
+                "{source}: unknown_symbol `{symbol}` (first in {unit} {number}) is not in the given definitions of this venue; its messages are left out: add it to the definitions, or leave --definitions away"
             ));
+        }
+    }
+
+    /// The readers of whose messages some were not read.
+    pub fn readers_with_unread(&self) -> Vec<usize> {
+        self.unread.iter().map(|first| first.reader).collect()
+    }
+
+    /// Says more about the first message of `reader` that was not read.
+    pub fn remark(&mut self, reader: usize, remark: &str) {
+        let first = self.unread.iter().find(|first| first.reader == reader);
+        if let Some(told) = first.and_then(|first| self.told.get_mut(first.told)) {
+            *told = format!("{told}; {remark}");
         }
     }
 
@@ -46,16 +73,59 @@ impl Problems {
     }
 
     /// Something for which the run is not whole: the first is kept as its error, the others as problems.
-    pub fn fatal(&mut self, text: String) {
+    pub fn fatal(&mut self, complaint: Complaint) {
         if self.fatal.is_none() {
-            self.fatal = Some(text);
+            self.fatal = Some(complaint);
         } else {
-            self.add(text);
+            self.add(complaint.text);
         }
     }
 
     /// Whether the run was clean.
     pub fn is_clean(&self) -> bool {
         self.count == 0 && self.fatal.is_none()
+    }
+
+    /// All of it, a line each, for people.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.fatal.iter().map(|fatal| fatal.text.clone()).collect();
+        lines.extend(self.told.iter().cloned());
+        let silent = self.count.saturating_sub(self.told.len() as u64);
+        if silent > 0 {
+            lines.push(format!("… and {silent} more problems: {} in all", self.count));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::feed::DecodeFault;
+
+    #[test]
+    fn the_first_unread_message_of_each_reader_takes_the_remark() {
+        let mut problems = Problems::default();
+        let error = DecodeError { fault: DecodeFault::Syntax, at: 3, expected: "an object" };
+        for (reader, name) in [(1, "b"), (0, "a"), (1, "b")] {
+            problems.message(reader, name, "line", 7, &error);
+        }
+        assert_eq!(problems.readers_with_unread(), [1, 0]);
+        problems.remark(1, "its checksum is right");
+        let told: Vec<bool> = problems.told.iter().map(|t| t.ends_with("; its checksum is right")).collect();
+        assert_eq!((told, problems.count), (vec![true, false, false], 3));
+    }
+
+    #[test]
+    fn what_is_not_told_is_counted() {
+        let mut problems = Problems::default();
+        for n in 0..25 {
+            problems.add(n.to_string());
+        }
+        problems.fatal(Complaint::new("first"));
+        problems.fatal(Complaint::new("second"));
+        let lines = problems.lines();
+        assert_eq!((lines.len(), lines[0].as_str()), (22, "first"));
+        assert_eq!(lines[21], "… and 6 more problems: 26 in all");
     }
 }

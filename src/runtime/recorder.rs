@@ -50,6 +50,8 @@ pub struct View {
     pub instruments: BTreeMap<u32, InstrumentView>,
     /// Refusals by check code.
     pub refusals: BTreeMap<u8, u64>,
+    /// Refusals of the closed gate, by the bits of the reasons that held.
+    pub gate_refusals: BTreeMap<u8, u64>,
     /// Why books were not valid, last reason by instrument.
     pub invalid_reasons: BTreeMap<u32, u8>,
     /// Gate bits.
@@ -226,6 +228,9 @@ impl View {
         }
         if slot.risk.check != 0 {
             *self.refusals.entry(slot.risk.check).or_default() += 1;
+            if slot.risk.check == crate::risk::code::gate {
+                *self.gate_refusals.entry(slot.risk.gate).or_default() += 1;
+            }
         }
         self.gate = slot.risk.gate;
         if slot.input.kind >= InputKind::Depth.code() && slot.market.feed_latency != crate::types::time::NO_TIME {

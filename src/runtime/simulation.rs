@@ -8,6 +8,7 @@
 //! thread and five give the same sequence.
 
 use super::clock::{Pacer, Tsc};
+use super::complaint::Complaint;
 use super::decoders::AnyDecoder;
 use super::frames::{FrameRef, FrameRefKind};
 use super::inflow::{Inflow, Next, source_of};
@@ -71,7 +72,7 @@ pub struct SimulationCounts {
 pub struct LoopProgress {
     /// Market messages so far.
     pub events: AtomicU64,
-    /// Bytes of files read so far.
+    /// Bytes of the files behind the messages taken so far.
     pub bytes_read: AtomicU64,
     /// Stamp of the first market message; 0 if there was none yet, or stamps are off.
     pub first_stamp: AtomicU64,
@@ -95,8 +96,8 @@ pub struct Surroundings {
     pub timer_interval: Nanos,
     /// How to wait for the loader.
     pub wait: WaitStrategy,
-    /// Names of the readers, for messages.
-    pub reader_names: Vec<String>,
+    /// Names of the readers and of their records (line, message, packet), for messages.
+    pub reader_names: Vec<(String, &'static str)>,
 }
 
 /// The loop.
@@ -229,7 +230,7 @@ impl Simulation {
     }
 
     /// What the loader found wrong, where nothing was sequenced at all.
-    pub fn take_faults(&mut self) -> Vec<String> {
+    pub fn take_faults(&mut self) -> Vec<Complaint> {
         std::mem::take(&mut self.inflow.faults)
     }
 
@@ -252,7 +253,7 @@ impl Simulation {
         let last = self.sequencer.next_sequence() - 1;
         self.sequencer.await_execution(last, &mut self.side);
         self.around.progress.events.store(self.ledger.counts.events, Ordering::Relaxed);
-        self.around.progress.bytes_read.store(self.inflow.bytes_read, Ordering::Relaxed);
+        self.around.progress.bytes_read.store(self.inflow.bytes_taken(), Ordering::Relaxed);
         for fault in self.inflow.faults.drain(..) {
             self.problems.fatal(fault);
         }
@@ -465,6 +466,7 @@ impl Simulation {
             }
             FrameRefKind::Gap(from, to) => return self.on_gap(frame, from, to, GapReason::SequenceJump),
             FrameRefKind::Cut => return self.on_gap(frame, 0, 0, GapReason::Truncated),
+            FrameRefKind::BadRecord => return self.on_gap(frame, 0, 0, GapReason::Undecodable),
             FrameRefKind::Message | FrameRefKind::RestSnapshot(_) => {}
         }
         let bytes = &block.bytes[frame.offset as usize..][..frame.len as usize];
@@ -483,10 +485,10 @@ impl Simulation {
         self.seen[reader] += 1;
         if self.ledger.counts.events.is_multiple_of(16) {
             self.around.progress.events.store(self.ledger.counts.events, Ordering::Relaxed);
-            self.around.progress.bytes_read.store(self.inflow.bytes_read, Ordering::Relaxed);
+            self.around.progress.bytes_read.store(self.inflow.bytes_taken(), Ordering::Relaxed);
         }
         if let Err((error, symbol)) = result {
-            self.on_undecodable(reader, frame.ts_recv, error, &symbol);
+            self.on_undecodable(&frame, error, &symbol);
         }
         for i in 0..self.batch.len() {
             if let Some(tsc) = &self.around.stamps {
@@ -512,12 +514,15 @@ impl Simulation {
 
     /// A message that could not be read: told, counted, and, where the book may have lost something by it, a gap.
     #[cold]
-    fn on_undecodable(&mut self, reader: usize, ts_recv: UnixNanos, error: DecodeError, symbol: &str) {
-        let name = self.around.reader_names.get(reader).map_or("the feed", String::as_str);
+    fn on_undecodable(&mut self, frame: &FrameRef, error: DecodeError, symbol: &str) {
+        let reader = usize::from(frame.reader);
+        let (name, unit) =
+            self.around.reader_names.get(reader).map_or(("the feed", "message"), |(name, unit)| (name.as_str(), *unit));
+        let number = if frame.number > 0 { frame.number } else { self.seen[reader] };
         if error.fault == DecodeFault::UnknownSymbol {
-            self.problems.unknown_symbol(name, self.seen[reader], symbol);
+            self.problems.unknown_symbol(name, unit, number, symbol);
         } else {
-            self.problems.message(name, self.seen[reader], &error);
+            self.problems.message(reader, name, unit, number, &error);
         }
         let reason = match error.fault {
             DecodeFault::UnknownMessage | DecodeFault::UnknownSymbol => return,
@@ -525,8 +530,8 @@ impl Simulation {
             DecodeFault::Syntax | DecodeFault::Field | DecodeFault::TooShort => GapReason::Undecodable,
         };
         let gap = Gap { from: 0, to: 0, reason: reason.code(), reserved: [0; 7] };
-        let source = source_of(reader as u16);
-        *self.batch.next() = Input::new(InputKind::Gap, source, InstrumentId::NONE, ts_recv, &gap);
+        let source = source_of(frame.reader);
+        *self.batch.next() = Input::new(InputKind::Gap, source, InstrumentId::NONE, frame.ts_recv, &gap);
     }
 
     /// Definitions as inputs, in the order of their ids.

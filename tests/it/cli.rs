@@ -35,6 +35,43 @@ fn init_check_and_run_go_together() {
 }
 
 #[test]
+fn with_json_every_error_is_one_object_of_the_same_shape() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("t.toml");
+    std::fs::write(&config, "[host]\nnme = \"x\"\n").unwrap();
+    let folder = arg(dir.path());
+    // Arguments, exit code, and what must be in what, where and hint.
+    for (args, code, what, place, hint) in [
+        (&["replai"][..], 2, "replai", "replai", "replay"),
+        (&["run", "--evnts", "5"], 2, "--evnts", "--evnts", "--events"),
+        (&["replay", "x", "--speed", "fast"], 2, "10x", "--speed", "--help"),
+        (&["replay"], 2, "FILES", "FILES", "--help"),
+        (&["replay", "not-there"], 2, "no such file", "not-there", "check the path"),
+        (&["replay", folder], 2, "folder", folder, "name the capture files"),
+        (&["parity", "--journal", folder], 2, "holds no journal", folder, "give the folder"),
+        (&["export", "--journal", "nothing", "--what", "bbo"], 2, "does not exist", "nothing", "give the folder"),
+        (&["check", "--config", arg(&config)], 4, "nme", "t.toml", "Did you mean `name`?"),
+        (&["init", arg(&config)], 2, "there already", "t.toml", "name another file"),
+        (&["run", "--placement", "risk"], 4, "risk", "placement", "in the order of the data"),
+    ] {
+        let output = tickpath().args(args).arg("--json").output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+        let object: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|e| panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&output.stdout)));
+        let error = object["error"].as_object().unwrap();
+        assert_eq!(error.keys().collect::<Vec<_>>(), ["what", "where", "expected", "hint", "exit_code"], "{args:?}");
+        assert_eq!(error["exit_code"], code);
+        for (key, part) in [("what", what), ("where", place), ("hint", hint)] {
+            assert!(error[key].as_str().unwrap_or("").contains(part), "{args:?}: `{part}` is not in {key}: {object}");
+        }
+        assert!(!output.stderr.is_empty(), "{args:?}: people are told as well");
+    }
+    // Behind `--` it is a file's name.
+    let output = tickpath().args(["replay", "--", "--json"]).output().unwrap();
+    assert!(output.stdout.is_empty() && output.status.code() == Some(2));
+}
+
+#[test]
 fn the_environment_goes_over_the_file() {
     let output = tickpath().args(["check"]).env("TICKPATH__HOST__NAME", "desk").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

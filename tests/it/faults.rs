@@ -112,10 +112,93 @@ fn an_undecodable_message_closes_the_book_and_is_told() {
     let at = text.rfind("\"U\":150").unwrap();
     text.replace_range(at..at + 7, "\"U\":1x0");
     let (summary, _) =
-        replay(dir.path(), &file(dir.path(), "bad-line", text.as_bytes()), 1, &["bad-line", "message 150"]);
+        replay(dir.path(), &file(dir.path(), "bad-line", text.as_bytes()), 1, &["/bad-line: line 150 cannot be read"]);
     assert_eq!(summary["problem_count"], 1);
     assert_eq!(summary["events"], 200, "what follows is read all the same");
     assert_eq!(summary["instruments"][0]["book_valid"], false, "the book may have lost something");
+}
+
+#[test]
+fn a_message_that_cannot_be_read_is_told_with_what_the_checksum_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = lines(200);
+    let at = text.rfind("\"U\":150").unwrap();
+    text.replace_range(at..at + 7, "\"U\":1x0");
+    let sound = file(dir.path(), "sound.gz", &gz(text.as_bytes()));
+    let (summary, _) = replay(dir.path(), &sound, 1, &[]);
+    let told = summary["problems"][0].as_str().unwrap();
+    assert!(told.contains("sound.gz: line 150 cannot be read") && told.contains("checksum is right"), "{told}");
+    assert_eq!(summary["error"], serde_json::Value::Null);
+    // The same bytes, but what stands behind them is the checksum of the file as it was recorded.
+    let (whole, mut damaged) = (gz(lines(200).as_bytes()), gz(text.as_bytes()));
+    let (n, m) = (damaged.len(), whole.len());
+    damaged[n - 8..].copy_from_slice(&whole[m - 8..]);
+    let (summary, _) = replay(dir.path(), &file(dir.path(), "damaged.gz", &damaged), 1, &[]);
+    let told = summary["problems"][0].as_str().unwrap();
+    assert!(told.contains("damaged.gz: line 150") && told.contains("the file's gzip is corrupt"), "{told}");
+    let error = &summary["error"];
+    assert!(error["what"].as_str().unwrap().contains("corrupt gzip: its checksum does not match"), "{error}");
+    assert!(error["where"].as_str().unwrap().contains("damaged.gz"), "{error}");
+    assert_eq!(error["exit_code"], 1);
+    assert_eq!(summary["events"], 200);
+}
+
+#[test]
+fn a_bad_line_closes_the_book_as_an_undecodable_message_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text: Vec<String> = lines(200).lines().map(ToOwned::to_owned).collect();
+    text.insert(100, "no time here".to_owned());
+    let path = file(dir.path(), "bad", (text.join("\n") + "\n").as_bytes());
+    let (summary, _) = replay(dir.path(), &path, 1, &["bad line 101 (byte "]);
+    assert_eq!(summary["events"], 200, "what follows is read all the same");
+    assert_eq!(summary["counts"]["gaps"], 1);
+    assert_eq!(summary["instruments"][0]["book_valid"], false, "the line may have been a change of the book");
+}
+
+#[test]
+fn errors_go_to_standard_error_and_the_summary_to_standard_output() {
+    let dir = tempfile::tempdir().unwrap();
+    let packed = gz(lines(5000).as_bytes());
+    let path = file(dir.path(), "cut.gz", &packed[..packed.len() / 2]);
+    let output = tickpath().args(["replay", arg(&path)]).output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(out.contains("output hash") && out.contains("told on standard error"), "{out}");
+    assert!(!out.contains("ends too early"), "{out}");
+    assert!(err.starts_with("tickpath: ") && err.contains("the gzip ends too early"), "{err}");
+    let output = tickpath().args(["replay", arg(&path), "--json"]).output().unwrap();
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(object["error"]["hint"].as_str().unwrap().contains("get the whole file"), "{object}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("the gzip ends too early"));
+}
+
+#[test]
+fn definitions_alone_are_nothing_to_replay() {
+    let dir = tempfile::tempdir().unwrap();
+    let info = r#"configuration: {}
+https://api.binance.com/api/v3/exchangeInfo -> 1626992740.175661: {"timezone":"UTC","serverTime":1,"rateLimits":[],"exchangeFilters":[],"symbols":[{"symbol":"XYZUSDT","status":"TRADING","baseAsset":"XYZ","baseAssetPrecision":8,"quoteAsset":"USDT","quotePrecision":8,"quoteAssetPrecision":8,"filters":[{"filterType":"PRICE_FILTER","minPrice":"0.01000000","maxPrice":"1000000.00000000","tickSize":"0.01000000"},{"filterType":"LOT_SIZE","minQty":"0.00001000","maxQty":"9000.00000000","stepSize":"0.00001000"}]}]}
+"#;
+    let path = file(dir.path(), "info", info.as_bytes());
+    let output = tickpath().args(["replay", arg(&path), "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "as an empty file");
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(object["error"]["what"].as_str().unwrap().contains("only definitions of instruments"), "{object}");
+}
+
+#[test]
+fn observing_says_that_it_observes() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = file(dir.path(), "observed", traded(0).as_bytes());
+    let journal = dir.path().join("j");
+    let summary = run_json(&["replay", arg(&capture), "--observe", "--journal", arg(&journal)], 0);
+    let refused = summary["counts"]["refused"].as_u64().unwrap();
+    assert!(refused > 0 && summary["orders"] == 0, "{summary}");
+    assert_eq!(summary["gate_refusals"]["mode_observe"], refused, "{summary}");
+    let text = tickpath().args(["replay", arg(&capture), "--observe"]).output().unwrap().stdout;
+    assert!(String::from_utf8(text).unwrap().contains("× GATE_CLOSED (mode_observe)"));
+    let rows = tickpath().args(["export", "--journal", arg(&journal), "--what", "risk"]).output().unwrap().stdout;
+    let rows = String::from_utf8(rows).unwrap();
+    assert!(rows.contains(",refused,GATE_CLOSED,mode_observe,,"), "{rows}");
 }
 
 #[test]
@@ -162,12 +245,12 @@ fn a_journal_that_cannot_be_written_is_told() {
     let path = file(dir.path(), "lines", lines(50).as_bytes());
     let blocked = file(dir.path(), "a-file", b"x");
     let error = run_json(&["replay", arg(&path), "--journal", arg(&blocked.join("j"))], 1);
-    assert!(error["error"].as_str().unwrap().contains("a-file"), "{error}");
+    assert!(error["error"]["where"].as_str().unwrap().contains("a-file"), "{error}");
     // A second run into the same folder would mix two records.
     let journal = dir.path().join("j");
     run_json(&["replay", arg(&path), "--journal", arg(&journal)], 0);
     let error = run_json(&["replay", arg(&path), "--journal", arg(&journal)], 2);
-    assert!(error["error"].as_str().unwrap().contains("already holds a journal"), "{error}");
+    assert!(error["error"]["what"].as_str().unwrap().contains("already holds a journal"), "{error}");
 }
 
 /// A small file system of its own, unmounted at the end; only root may.
@@ -224,7 +307,7 @@ fn a_full_disk_stops_the_run_and_keeps_what_was_written() {
     let journal = small.path().join("j");
     let (code, summary) = small.run(&["--speed", "max", "--events", "400000", "--start", "1700000000000000000"]);
     assert_eq!(code, Some(1), "{summary}");
-    let error = summary["error"].as_str().unwrap();
+    let error = summary["error"]["what"].as_str().unwrap();
     assert!(error.contains("full") || error.contains("space"), "{error}");
     assert!(error.contains("small/j"), "it says where: {error}");
     assert_eq!(summary["not_recorded"].as_array().unwrap().len(), 0, "nothing comes after the end of a replay");
@@ -239,7 +322,7 @@ fn a_full_disk_under_a_live_host_is_noted_with_its_sequences_by_everything_that_
     let journal = small.path().join("j");
     let (code, summary) = small.run(&["--speed", "2000x", "--events", "2000000", "--start", "1700000000000000000"]);
     assert_eq!(code, Some(1), "{summary}");
-    assert!(summary["error"].as_str().unwrap().contains("small/j"), "{summary}");
+    assert!(summary["error"]["what"].as_str().unwrap().contains("small/j"), "{summary}");
     let lost = &summary["not_recorded"][0];
     let (first, last) = (lost["first"].as_u64().unwrap(), lost["last"].as_u64().unwrap());
     assert!(first > 1000 && last > first && lost["reason"] == "disk full", "{summary}");
@@ -274,17 +357,15 @@ fn a_full_disk_under_a_live_host_is_noted_with_its_sequences_by_everything_that_
     }
 }
 
-#[test]
-fn times_that_go_back_give_the_same_outputs_in_every_placement() {
-    // The generated market's own stream would not go back; so a capture is made whose every other block is 300 ms early.
-    let dir = tempfile::tempdir().unwrap();
+/// A capture of two minutes with trades, whose every other block of 200 messages is `early_ns` early.
+fn traded(early_ns: u64) -> String {
     let mut text = String::new();
     let base = 1_700_000_000_000_000_000u64;
     writeln!(text, r#"{base} {{"lastUpdateId":2,"E":1700000000000,"T":1700000000000,"symbol":"ABCUSDT","bids":[["10.00","9"],["9.99","9"]],"asks":[["10.01","9"],["10.02","9"]]}}"#).unwrap();
     let mut state = 7u64;
     for n in 0..6000u64 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let ts = base + (n + 1) * 20_000_000 - if n / 200 % 2 == 1 { 300_000_000 } else { 0 };
+        let ts = base + (n + 1) * 20_000_000 - if n / 200 % 2 == 1 { early_ns } else { 0 };
         let (id, ms) = (n + 3, 1_700_000_000_000 + (n + 1) * 20);
         let (b, a) = ((state >> 33) % 50 + 1, (state >> 40) % 50 + 1);
         let json = if n % 3 == 0 {
@@ -307,6 +388,14 @@ fn times_that_go_back_give_the_same_outputs_in_every_placement() {
         };
         writeln!(text, "{ts} {json}").unwrap();
     }
+    text
+}
+
+#[test]
+fn times_that_go_back_give_the_same_outputs_in_every_placement() {
+    // The generated market's own stream would not go back; so a capture is made whose every other block is 300 ms early.
+    let dir = tempfile::tempdir().unwrap();
+    let text = traded(300_000_000);
     let path = file(dir.path(), "back", text.as_bytes());
     let mut hashes = Vec::new();
     for placement in crate::support::PLACEMENTS {

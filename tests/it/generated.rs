@@ -91,11 +91,30 @@ fn a_changed_configuration_is_found_by_parity() {
     std::fs::write(&other, &changed).unwrap();
     let parity = run_json(&["parity", "--journal", arg(&dir), "--config", arg(&other)], 1);
     assert!(parity["divergences"].as_u64().unwrap() > 0);
-    assert!(parity["first_divergence"]["sequence"].as_u64().unwrap() > 0, "{parity}");
+    let first = &parity["first_divergence"];
+    assert!(first["sequence"].as_u64().unwrap() > 0, "{parity}");
+    assert_eq!(first["sections"][0], "risk", "the sizing was changed: {parity}");
+    let fields = first["fields"].as_array().unwrap();
+    assert!(!fields.is_empty() && fields.iter().all(|f| f["recorded"] != f["replayed"]), "{parity}");
+    assert!(fields.iter().any(|f| f["field"] == "verdict" && f["recorded"] == "approved"), "{parity}");
+    let name = first["instrument"].as_str().unwrap();
+    assert!(name == "BTCUSDT.SIM" || name == "ETHUSDT.SIM", "{parity}");
+    let by_section = parity["by_section"].as_object().unwrap();
+    assert!(by_section.contains_key("risk") && !by_section.contains_key("market"), "{parity}");
+    let output = run(&["parity", "--journal", arg(&dir), "--config", arg(&other)]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in
+        ["inputs DIFFER; by section: ", "the first at sequence ", " of ", "verdict", "recorded approved, replayed "]
+    {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    assert!(!text.contains("Section {"), "no structure as the compiler prints it: {text}");
     // The recorded configuration itself cannot be exchanged unnoticed.
     std::fs::write(&path, changed).unwrap();
     let error = run_json(&["parity", "--journal", arg(&dir)], 4);
-    assert!(error["error"].as_str().unwrap().contains("not the configuration that the journal was written with"));
+    assert!(
+        error["error"]["what"].as_str().unwrap().contains("not the configuration that the journal was written with")
+    );
 }
 
 #[test]

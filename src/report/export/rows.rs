@@ -245,12 +245,18 @@ fn risk(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>)) {
     let mut row = head(instrument, &slot.input);
     row.push(Cell::text(risk.verdict().name()));
     row.push(if refused { crate::risk::check_name(risk.check).map_or(Cell::None, Cell::text) } else { Cell::None });
-    row.push(if refused { Cell::text(risk.value.to_string()) } else { Cell::None });
-    row.push(if refused { Cell::text(risk.limit.to_string()) } else { Cell::None });
+    for amount in [risk.value, risk.limit] {
+        let text = refused.then(|| crate::risk::amount_text(risk.check, amount, Some(instrument)));
+        // A closed gate has no limit.
+        row.push(text.filter(|t| !t.is_empty()).map_or(Cell::None, Cell::text));
+    }
     row.push(if asked { side(risk.side) } else { Cell::None });
     row.push(if asked { Cell::text(qty(instrument, risk.qty)) } else { Cell::None });
     row.push(if asked { Cell::text(px(instrument, risk.px)) } else { Cell::None });
-    row.extend([risk.target, risk.position, risk.open_buy, risk.open_sell].map(|q| Cell::text(qty(instrument, q))));
+    // Without a verdict there is no target.
+    let target = (risk.verdict() != Verdict::None).then(|| Cell::text(qty(instrument, risk.target)));
+    row.push(target.unwrap_or(Cell::None));
+    row.extend([risk.position, risk.open_buy, risk.open_sell].map(|q| Cell::text(qty(instrument, q))));
     row.extend([risk.realized, risk.unrealized, risk.fees].map(|m| Cell::text(money(m, risk.money_decimals))));
     emit(row);
 }

@@ -11,6 +11,7 @@ use crate::types::instrument::VenueKind;
 use crate::types::time::{NO_TIME, UnixNanos};
 use memchr::memmem;
 use std::ops::Range;
+use std::path::Path;
 
 pub(super) struct Reader {
     stream: ByteStream,
@@ -188,7 +189,7 @@ impl CaptureReader for Reader {
                 None => {
                     let found = printable(self.stream.bytes(line.range));
                     let path = self.stream.path.clone();
-                    return Err(CaptureError::BadLine { path, at: line.at, expected: EXPECTED, found });
+                    return Err(CaptureError::BadLine { path, at: line.at, expected: EXPECTED, found, remark: None });
                 }
             }
         }
@@ -212,6 +213,10 @@ impl CaptureReader for Reader {
         }
     }
 
+    fn path(&self) -> &Path {
+        &self.stream.path
+    }
+
     fn progress(&self) -> (u64, u64) {
         self.stream.progress()
     }
@@ -230,6 +235,6 @@ impl CaptureReader for Reader {
 
     fn describe(&self) -> String {
         let venue = self.venue.map_or("Binance, market not told", VenueKind::name);
-        format!("cryptofeed lines ({}), {venue}", self.stream.layer())
+        format!("cryptofeed lines ({}), {venue}", self.stream.packing())
     }
 }

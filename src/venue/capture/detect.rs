@@ -23,7 +23,7 @@ pub(super) fn format(stream: &mut ByteStream) -> Result<CaptureFormat, CaptureEr
     let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
     let hint = match line_format(line) {
         Ok(format) => return Ok(format),
-        Err(hint) => hint,
+        Err(hint) => misnamed(stream).unwrap_or(hint),
     };
     let (short, blank, first) = (head.len() < HEAD, text.is_empty(), printable(head));
     let path = stream.path.clone();
@@ -32,6 +32,20 @@ pub(super) fn format(stream: &mut ByteStream) -> Result<CaptureFormat, CaptureEr
         Some(damage) if short => Err(damage),
         _ if blank && short => Err(CaptureError::Empty { path }),
         _ => Err(CaptureError::UnknownFormat { path, first, hint }),
+    }
+}
+
+/// What a name says that the content does not.
+fn misnamed(stream: &ByteStream) -> Option<&'static str> {
+    let extension = stream.path.extension()?.to_ascii_lowercase();
+    match (stream.layer(), extension.to_str()?) {
+        ("file", "gz" | "gzip") => {
+            Some("its name says gzip, but it does not begin as gzip does (1f 8b): it is corrupt, or has a wrong name")
+        }
+        ("file", "zst" | "zstd") => Some(
+            "its name says zstd, but it does not begin as zstd does (28 b5 2f fd): it is corrupt, or has a wrong name",
+        ),
+        _ => None,
     }
 }
 

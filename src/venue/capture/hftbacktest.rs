@@ -7,6 +7,7 @@ use super::{CaptureCounts, CaptureFormat, CaptureOptions, CaptureReader, Capture
 use crate::types::instrument::VenueKind;
 use crate::types::time::{NO_TIME, UnixNanos};
 use std::ops::Range;
+use std::path::Path;
 
 /// How far to look for a message that tells which Binance it is.
 const LOOK_AHEAD: usize = 1 << 20;
@@ -104,6 +105,7 @@ impl CaptureReader for Reader {
                     at: line.at,
                     expected: "nanoseconds, a space, and a JSON object",
                     found: printable(bytes),
+                    remark: None,
                 });
             };
             let message = self.stream.bytes(json.clone());
@@ -130,6 +132,10 @@ impl CaptureReader for Reader {
         }
     }
 
+    fn path(&self) -> &Path {
+        &self.stream.path
+    }
+
     fn progress(&self) -> (u64, u64) {
         self.stream.progress()
     }
@@ -148,6 +154,6 @@ impl CaptureReader for Reader {
 
     fn describe(&self) -> String {
         let venue = self.venue.map_or("Binance, market not told", VenueKind::name);
-        format!("hftbacktest lines ({}), {venue}", self.stream.layer())
+        format!("hftbacktest lines ({}), {venue}", self.stream.packing())
     }
 }

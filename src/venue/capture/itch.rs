@@ -2,7 +2,7 @@
 //!
 //! The file has no time of receipt, so `ts_recv` is the message's own time. A length of 0 is an end marker.
 
-use super::error::CaptureError;
+use super::error::{CaptureError, Unit};
 use super::stream::ByteStream;
 use super::{
     CaptureCounts, CaptureFormat, CaptureOptions, CaptureReader, CapturedFrame, DecoderKind, FrameKind, session,
@@ -11,6 +11,7 @@ use crate::types::instrument::VenueKind;
 use crate::types::time::UnixNanos;
 use crate::venue::itch::message::nanos_since_midnight;
 use std::ops::Range;
+use std::path::Path;
 
 /// No edition has a message longer than 50 bytes; a length beyond this means that the file is out of step.
 const LENGTH_MAX: usize = 512;
@@ -25,7 +26,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub fn new(stream: ByteStream, options: &CaptureOptions) -> Self {
+    pub fn new(mut stream: ByteStream, options: &CaptureOptions) -> Self {
+        stream.unit = Unit::Message;
         let (midnight, remark) = session(&stream.path, options);
         Self { stream, counts: CaptureCounts::default(), midnight, remark, ts_recv: midnight, message: 0..0 }
     }
@@ -95,6 +97,10 @@ impl CaptureReader for Reader {
         }
     }
 
+    fn path(&self) -> &Path {
+        &self.stream.path
+    }
+
     fn progress(&self) -> (u64, u64) {
         self.stream.progress()
     }
@@ -112,6 +118,10 @@ impl CaptureReader for Reader {
     }
 
     fn describe(&self) -> String {
-        format!("ITCH 5.0 messages ({}), {}; no receive times, event times stand in", self.stream.layer(), self.remark)
+        format!(
+            "ITCH 5.0 messages ({}), {}; no receive times, event times stand in",
+            self.stream.packing(),
+            self.remark
+        )
     }
 }

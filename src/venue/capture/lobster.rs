@@ -9,6 +9,7 @@ use crate::types::instrument::{Symbol, VenueKind};
 use crate::types::time::UnixNanos;
 use crate::venue::lobster::nanos_since_midnight;
 use std::ops::Range;
+use std::path::Path;
 
 const COMMAS: usize = 5;
 
@@ -58,6 +59,7 @@ impl CaptureReader for Reader {
                     at: line.at,
                     expected: "time, type, order id, size, price, direction",
                     found: printable(bytes),
+                    remark: None,
                 });
             };
             self.counts.frames += 1;
@@ -79,6 +81,10 @@ impl CaptureReader for Reader {
         }
     }
 
+    fn path(&self) -> &Path {
+        &self.stream.path
+    }
+
     fn progress(&self) -> (u64, u64) {
         self.stream.progress()
     }
@@ -98,7 +104,7 @@ impl CaptureReader for Reader {
     fn describe(&self) -> String {
         format!(
             "LOBSTER messages ({}), {}, {}; no receive times, event times stand in",
-            self.stream.layer(),
+            self.stream.packing(),
             self.symbol,
             self.remark
         )

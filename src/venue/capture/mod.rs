@@ -12,28 +12,33 @@
 //! | [LOBSTER](CaptureFormat::Lobster) message rows | one row | the row's own time |
 //!
 //! Nothing is left out in silence: what is no frame is counted in [`CaptureCounts`], what is damaged is an error with its
-//! place, after everything in front of it was delivered.
+//! place, after everything in front of it was delivered. When a record of a packed file cannot be read, the file's checksum
+//! is asked ([`Packing`]), and the error says whether the file is corrupt or was written so.
 
 mod cryptofeed;
 pub mod date;
 mod detect;
 mod error;
+mod gzip;
 mod hftbacktest;
 mod itch;
 mod lobster;
 mod merge;
+mod packing;
 mod pcap;
 mod stream;
 mod text;
 pub mod write;
 
-pub use error::{CaptureError, Place};
+pub use error::{CaptureError, Place, Unit};
 pub use merge::{Merge, MergeError};
+pub use packing::Packing;
 
 use crate::event::input::{Gap, GapReason, Input, InputKind};
 use crate::types::ids::{InstrumentId, SourceId};
 use crate::types::instrument::{Symbol, VenueKind};
 use crate::types::time::UnixNanos;
+use packing::Checked;
 use std::path::Path;
 use stream::ByteStream;
 
@@ -52,6 +57,17 @@ crate::code_enum! {
         PcapNg = 5, "pcapng";
         /// LOBSTER message file.
         Lobster = 6, "lobster";
+    }
+}
+
+impl CaptureFormat {
+    /// What its records are called, as they are numbered for people.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Hftbacktest | Self::Cryptofeed | Self::Lobster => Unit::Line,
+            Self::Itch => Unit::Message,
+            Self::Pcap | Self::PcapNg => Unit::Packet,
+        }
     }
 }
 
@@ -202,7 +218,11 @@ pub trait CaptureReader: Send {
         if self.advance()? { Ok(Some(self.frame())) } else { Ok(None) }
     }
 
-    /// Bytes read of the file (compressed ones, and read ahead), and the file's size.
+    /// The file.
+    fn path(&self) -> &Path;
+
+    /// Bytes of the file (as they lie there, packed) behind the frames given, and its size. What was only read ahead does
+    /// not count.
     fn progress(&self) -> (u64, u64);
 
     /// The format.
@@ -223,7 +243,17 @@ pub trait CaptureReader: Send {
 /// # Errors
 /// [`CaptureError`]: no such file, not readable, empty, damaged from the start, or nothing that can be read.
 pub fn open(path: &Path, options: &CaptureOptions) -> Result<Box<dyn CaptureReader>, CaptureError> {
-    let mut stream = ByteStream::open(path, options.record_bytes_max)?;
+    let stream = ByteStream::open(path, options.record_bytes_max)?;
+    let packed = stream.layer() != "file";
+    match read_as(stream, options) {
+        Ok(reader) if packed => Ok(Box::new(Checked::new(reader, path))),
+        Err(error) if packed => Err(packing::opening(path, error)),
+        other => other,
+    }
+}
+
+/// The reader of the stream's format.
+fn read_as(mut stream: ByteStream, options: &CaptureOptions) -> Result<Box<dyn CaptureReader>, CaptureError> {
     Ok(match detect::format(&mut stream)? {
         CaptureFormat::Hftbacktest => Box::new(hftbacktest::Reader::new(stream, options)?),
         CaptureFormat::Cryptofeed => Box::new(cryptofeed::Reader::new(stream, options)?),
@@ -239,7 +269,7 @@ fn session(path: &Path, options: &CaptureOptions) -> (UnixNanos, String) {
     match named.and_then(|day| Some((day, date::new_york_midnight(day)?))) {
         Some((day, midnight)) => (midnight, format!("session of {day}")),
         // Midnight of 1970-01-01 in New York, five hours behind UTC.
-        None => (5 * 3600 * 1_000_000_000, "session date unknown, taken as 1970-01-01: give the option `date`".into()),
+        None => (5 * 3600 * 1_000_000_000, "session date unknown, taken as 1970-01-01: give --date".into()),
     }
 }
 

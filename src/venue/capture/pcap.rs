@@ -13,6 +13,7 @@ use etherparse::{SlicedPacket, TransportSlice};
 use packets::{Packet, Packets};
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::path::Path;
 
 mod packets;
 
@@ -232,6 +233,10 @@ impl CaptureReader for Reader {
         }
     }
 
+    fn path(&self) -> &Path {
+        &self.packets.stream.path
+    }
+
     fn progress(&self) -> (u64, u64) {
         self.packets.stream.progress()
     }
@@ -249,6 +254,6 @@ impl CaptureReader for Reader {
     }
 
     fn describe(&self) -> String {
-        format!("{} with MoldUDP64 and ITCH 5.0 ({}), {}", self.format, self.packets.stream.layer(), self.remark)
+        format!("{} with MoldUDP64 and ITCH 5.0 ({}), {}", self.format, self.packets.stream.packing(), self.remark)
     }
 }

@@ -1,7 +1,7 @@
 //! Edge: the content of a file, decompressed, behind one buffer that lines, messages and packets are cut from.
 
-use super::error::{CaptureError, Place};
-use flate2::bufread::MultiGzDecoder;
+use super::error::{CaptureError, Place, Unit};
+use super::gzip::{self, Members};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
@@ -13,18 +13,65 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const CHUNK: usize = 16 << 10;
 const BUFFER: usize = 256 << 10;
 
-/// A file that counts what is read of it.
+/// What zstd begins with.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+
+/// A file that counts what is taken of it; what is only buffered does not count.
 struct Counted {
-    file: File,
-    read: Arc<AtomicU64>,
+    file: BufReader<File>,
+    taken: Arc<AtomicU64>,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.file.read(buffer)?;
-        self.read.fetch_add(n as u64, Ordering::Relaxed);
+        self.taken.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
+}
+
+impl BufRead for Counted {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.file.fill_buf()
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.file.consume(n);
+        self.taken.fetch_add(n as u64, Ordering::Relaxed);
+    }
+}
+
+/// The content of a file, unpacked if it is packed.
+pub(super) struct Unpacked {
+    pub content: Box<dyn Read + Send>,
+    /// "gzip", "zstd" or "file".
+    pub layer: &'static str,
+    /// Whether a checksum stands behind the content.
+    pub checksum: bool,
+    /// Bytes of the file that were taken to make the content given so far.
+    taken: Arc<AtomicU64>,
+}
+
+/// Opens `path`; gzip and zstd are recognised by their magic numbers.
+pub(super) fn unpacked(path: &Path) -> Result<Unpacked, CaptureError> {
+    let opening = |error| CaptureError::opening(path, error);
+    let file = BufReader::with_capacity(BUFFER, File::open(path).map_err(opening)?);
+    let taken = Arc::new(AtomicU64::new(0));
+    let mut file = Counted { file, taken: Arc::clone(&taken) };
+    let head = file.fill_buf().map_err(opening)?;
+    if head.is_empty() {
+        return Err(CaptureError::Empty { path: path.to_path_buf() });
+    }
+    if head.starts_with(&gzip::MAGIC) {
+        return Ok(Unpacked { content: Box::new(Members::new(file)), layer: "gzip", checksum: true, taken });
+    }
+    if head.starts_with(&ZSTD_MAGIC) {
+        // Bit 2 of the frame's descriptor: a checksum follows its content.
+        let checksum = head.get(4).is_some_and(|descriptor| descriptor & 4 != 0);
+        let content = Box::new(zstd::Decoder::with_buffer(file).map_err(opening)?);
+        return Ok(Unpacked { content, layer: "zstd", checksum, taken });
+    }
+    Ok(Unpacked { content: Box::new(file), layer: "file", checksum: false, taken })
 }
 
 /// A line in the stream's buffer, without its end.
@@ -41,8 +88,9 @@ pub(super) struct Line {
 /// The buffered content of one file.
 pub(super) struct ByteStream {
     pub path: PathBuf,
-    inner: Box<dyn Read + Send>,
-    layer: &'static str,
+    inner: Unpacked,
+    /// What its records are called.
+    pub unit: Unit,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -50,7 +98,6 @@ pub(super) struct ByteStream {
     offset: u64,
     lines: u64,
     record_bytes_max: usize,
-    file_read: Arc<AtomicU64>,
     file_bytes: u64,
     ended: bool,
     damage: Option<io::Error>,
@@ -63,34 +110,17 @@ impl ByteStream {
         if metadata.is_dir() {
             return Err(CaptureError::Directory { path: path.to_path_buf() });
         }
-        let file = File::open(path).map_err(|e| CaptureError::opening(path, e))?;
-        let file_read = Arc::new(AtomicU64::new(0));
-        let mut reader = BufReader::with_capacity(BUFFER, Counted { file, read: Arc::clone(&file_read) });
-        let head = reader.fill_buf().map_err(|e| CaptureError::opening(path, e))?;
-        if head.is_empty() {
-            return Err(CaptureError::Empty { path: path.to_path_buf() });
-        }
-        let gzip = head.starts_with(&[0x1F, 0x8B]);
-        let zstd = head.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]);
-        let (inner, layer): (Box<dyn Read + Send>, _) = if gzip {
-            (Box::new(MultiGzDecoder::new(reader)), "gzip")
-        } else if zstd {
-            let decoder = zstd::Decoder::with_buffer(reader).map_err(|e| CaptureError::opening(path, e))?;
-            (Box::new(decoder), "zstd")
-        } else {
-            (Box::new(reader), "file")
-        };
+        let inner = unpacked(path)?;
         let mut stream = Self {
             path: path.to_path_buf(),
             inner,
-            layer,
+            unit: Unit::Line,
             buffer: vec![0; BUFFER],
             start: 0,
             end: 0,
             offset: 0,
             lines: 0,
             record_bytes_max: record_bytes_max.max(BUFFER),
-            file_read,
             file_bytes: metadata.len(),
             ended: false,
             damage: None,
@@ -103,12 +133,25 @@ impl ByteStream {
 
     /// "gzip", "zstd" or "file".
     pub fn layer(&self) -> &'static str {
-        self.layer
+        self.inner.layer
     }
 
-    /// Bytes read of the file, and its size.
+    /// The layer, for people; a checksum that is missing is told.
+    pub fn packing(&self) -> &'static str {
+        match self.inner.layer {
+            "file" => "plain",
+            "zstd" if !self.inner.checksum => "zstd without a checksum",
+            layer => layer,
+        }
+    }
+
+    /// Bytes of the file behind the records that were consumed, and the file's size. Content that is unpacked but not
+    /// consumed does not count; within it the bytes of the file are taken as evenly spread.
     pub fn progress(&self) -> (u64, u64) {
-        (self.file_read.load(Ordering::Relaxed), self.file_bytes)
+        let taken = self.inner.taken.load(Ordering::Relaxed);
+        let unpacked = self.offset + (self.end - self.start) as u64;
+        let part = u128::from(taken) * u128::from(self.offset) / u128::from(unpacked.max(1));
+        (part as u64, self.file_bytes)
     }
 
     /// Content that is buffered and not yet consumed.
@@ -129,7 +172,7 @@ impl ByteStream {
 
     /// Where the next byte lies.
     pub fn place(&self, number: u64) -> Place {
-        Place { byte: self.offset, number }
+        Place { byte: self.offset, number, unit: self.unit }
     }
 
     /// Takes `n` bytes away; their range stays readable until the next [`fill`](Self::fill).
@@ -154,7 +197,7 @@ impl ByteStream {
             if self.buffer.len() - self.end < CHUNK {
                 self.buffer.resize(self.buffer.len() * 2, 0);
             }
-            match self.inner.read(&mut self.buffer[self.end..self.end + CHUNK]) {
+            match self.inner.content.read(&mut self.buffer[self.end..self.end + CHUNK]) {
                 Ok(0) => self.ended = true,
                 Ok(n) => self.end += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -171,8 +214,9 @@ impl ByteStream {
     pub fn damage(&mut self) -> Option<CaptureError> {
         let error = self.damage.take()?;
         let path = self.path.clone();
-        let at = Place { byte: self.offset + (self.end - self.start) as u64, number: self.lines };
-        let layer = self.layer;
+        let byte = self.offset + (self.end - self.start) as u64;
+        let at = Place { byte, number: self.lines, unit: self.unit };
+        let layer = self.inner.layer;
         Some(match (layer, error.kind()) {
             ("file", _) => CaptureError::Io { path, at, source: error },
             (_, io::ErrorKind::UnexpectedEof) => CaptureError::Truncated { path, layer, at },

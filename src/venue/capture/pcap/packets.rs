@@ -1,7 +1,7 @@
 //! Edge: the packets of a pcap or pcapng file, one at a time, as ranges of the stream's buffer.
 
 use crate::types::time::{SECONDS, UnixNanos};
-use crate::venue::capture::error::CaptureError;
+use crate::venue::capture::error::{CaptureError, Unit};
 use crate::venue::capture::stream::ByteStream;
 use pcap_parser::nom::Err as Parsing;
 use pcap_parser::pcapng::{Block, parse_block_be, parse_block_le};
@@ -65,6 +65,7 @@ enum Step {
 impl Packets {
     /// Reads the header of a classic file; pcapng begins with an ordinary block.
     pub fn new(mut stream: ByteStream) -> Result<Self, CaptureError> {
+        stream.unit = Unit::Packet;
         if stream.available().starts_with(&[0x0A]) {
             let layout = Layout::NextGeneration { big_endian: false, interfaces: Vec::new() };
             return Ok(Self { stream, layout, records: 0 });
