@@ -1,6 +1,8 @@
 //! kill −9 at random moments: what is in the journal is a prefix, and the next start goes on from it.
 
 use crate::support::{arg, run_json, tickpath};
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,11 +12,12 @@ fn kills() -> u64 {
     std::env::var("TICKPATH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(50)
 }
 
-/// How many process starts have left their configuration beside the journal.
-fn configurations(dir: &Path) -> usize {
-    std::fs::read_dir(dir).map_or(0, |entries| {
-        entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with("config-")).count()
-    })
+/// The configurations that process starts have left beside the journal, each as a file of its own: a start that was killed
+/// before its first record has its number given again, and its file replaced.
+fn configurations(dir: &Path) -> BTreeSet<(String, u64)> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return BTreeSet::new() };
+    let named = entries.flatten().filter_map(|e| Some((e.file_name().into_string().ok()?, e.metadata().ok()?.ino())));
+    named.filter(|(name, _)| name.starts_with("config-")).collect()
 }
 
 #[test]
@@ -29,17 +32,21 @@ fn killed_at_random_moments_it_goes_on() {
         let wait = 1 + (state >> 33) % 400;
         let start = (1_700_000_000i64 + i64::try_from(round).unwrap() * 100_000) * 1_000_000_000;
         let before = configurations(&dir);
+        let words = root.path().join("stderr");
         let mut child = tickpath()
             .args(["run", "--journal", arg(&dir), "--speed", if round % 2 == 0 { "50x" } else { "max" }])
             .args(["--start", &start.to_string(), "--plain", "--json"])
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(&words).unwrap())
             .spawn()
             .unwrap();
         // Only a process that has begun its epoch counts; then at any moment, the first millisecond included.
         let begun = std::time::Instant::now();
-        while configurations(&dir) <= before {
-            assert!(begun.elapsed() < Duration::from_secs(20), "round {round} does not begin");
+        while configurations(&dir).is_subset(&before) {
+            if begun.elapsed() > Duration::from_secs(20) || child.try_wait().unwrap().is_some() {
+                let _ = child.kill();
+                panic!("round {round} does not begin: {}", std::fs::read_to_string(&words).unwrap());
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
         std::thread::sleep(Duration::from_millis(wait));
