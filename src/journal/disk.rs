@@ -120,10 +120,33 @@ pub(super) fn segment_path(dir: &Path, log: super::record::Log, number: u64) -> 
     dir.join(segment_name(log, number))
 }
 
+/// What a segment is called until it has its blocks.
+pub(super) fn half_made_path(dir: &Path, log: super::record::Log, number: u64) -> PathBuf {
+    dir.join(format!("{}/.{number:010}.seg.new", log.name()))
+}
+
+/// Whether `name` is one of a segment that was still being made.
+pub(super) fn is_half_made(name: &str) -> bool {
+    name.strip_prefix('.').and_then(|n| n.strip_suffix(".new")).is_some_and(|n| parse_segment_name(n).is_some())
+}
+
 /// The number of the segment whose file is called `name`; `None` for every name that the writer does not give.
 pub(super) fn parse_segment_name(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".seg").filter(|s| s.len() == 10 && s.bytes().all(|b| b.is_ascii_digit()))?;
     digits.parse().ok().filter(|number| *number > 0)
+}
+
+/// Removes what a crash left of a segment that was still being made.
+pub(super) fn remove_half_made(dir: &Path, log: super::record::Log) -> Result<(), JournalError> {
+    let folder = dir.join(log.name());
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry.map_err(JournalError::io("list", &folder))?;
+        if entry.file_name().to_str().is_some_and(is_half_made) {
+            fs::remove_file(entry.path()).map_err(JournalError::io("remove", &entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Numbers of the segments of a log, ascending. Names that are not ours are left alone.

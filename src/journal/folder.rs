@@ -1,6 +1,6 @@
 //! Edge: what verify reads: a journal's folder on disk, or (in tests) a copy of one in memory.
 
-use super::disk::parse_segment_name;
+use super::disk::{is_half_made, parse_segment_name};
 use super::error::JournalError;
 use super::record::{ALIGN, Log, Parsed, next_valid, parse};
 use std::borrow::Cow;
@@ -41,6 +41,8 @@ pub(super) fn segments_of(folder: &dyn Folder, log: Log) -> Result<Option<Names>
     for name in names {
         match parse_segment_name(&name) {
             Some(number) => numbers.push(number),
+            // A running writer makes one just now, or a crash left it; the next start removes it.
+            None if is_half_made(&name) => {}
             None => foreign.push(name),
         }
     }

@@ -1,6 +1,6 @@
 //! Edge: recovery: finds where each log ends, cuts off a torn tail, refuses what a crash cannot explain.
 
-use super::disk::{Disk, is_unused, segment_numbers, segment_path};
+use super::disk::{Disk, is_unused, remove_half_made, segment_numbers, segment_path};
 use super::error::JournalError;
 use super::heads::{Dropped, Head, mend_dropped, read_dropped, read_heads};
 use super::record::{self, Hash, Log, Parsed};
@@ -49,7 +49,7 @@ pub(super) fn recover(dir: &Path, now: UnixNanos, disk: &dyn Disk) -> Result<(Re
     let dropped = read_dropped(dir)?;
     let scans = [scan_log(dir, Log::Audit, &heads, &dropped, now)?, scan_log(dir, Log::Market, &heads, &dropped, now)?];
     let mut recovery = Recovery::default();
-    let [audit, market] = scans.map(|scan| finish_log(scan, &mut recovery, disk));
+    let [audit, market] = scans.map(|scan| finish_log(dir, scan, &mut recovery, disk));
     let logs = [audit?, market?];
     for state in &logs {
         recovery.epoch_last = recovery.epoch_last.max(state.epoch);
@@ -159,8 +159,9 @@ fn check_head(dir: &Path, state: &LogState, heads: &[Head], dropped: Option<&Dro
 }
 
 /// Does to the disk what the scan of a log decided.
-fn finish_log(scan: Scan, recovery: &mut Recovery, disk: &dyn Disk) -> Result<LogState, JournalError> {
+fn finish_log(dir: &Path, scan: Scan, recovery: &mut Recovery, disk: &dyn Disk) -> Result<LogState, JournalError> {
     let Scan { state, remove, unfinished } = scan;
+    remove_half_made(dir, state.log)?;
     for found in unfinished {
         let path = &found.path;
         if found.torn > 0 {

@@ -1,6 +1,6 @@
 //! Edge: a segment as a file: made ahead, its chain filled in, closed for good.
 
-use super::disk::{Disk, segment_path, sync_dir};
+use super::disk::{Disk, half_made_path, segment_path, sync_dir};
 use super::error::{Fault, JournalError};
 use super::map::{self, Back, Front};
 use super::record::{
@@ -42,7 +42,8 @@ pub(super) struct Behind {
     pub seal: Option<Seal>,
 }
 
-/// Makes segment `number` of `log`: reserves its blocks, then maps it. Leaves nothing behind when it cannot.
+/// Makes segment `number` of `log`: reserves its blocks, then maps it. Leaves nothing behind when it cannot. It gets its name
+/// when it has its blocks: so an empty segment is never one that a crash left.
 pub(super) fn prepare(
     dir: &Path,
     log: Log,
@@ -52,14 +53,20 @@ pub(super) fn prepare(
 ) -> Result<(Prepared, Behind), Fault> {
     let path = segment_path(dir, log, number);
     let bytes = bytes.next_multiple_of(PAGE);
+    let unnamed = half_made_path(dir, log, number);
     let open = || OpenOptions::new().read(true).write(true).open(&path);
     let made = (|| {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).map_err(|e| ("create", e))?;
+        if path.try_exists().map_err(|e| ("create", e))? {
+            return Err(("create", std::io::ErrorKind::AlreadyExists.into()));
+        }
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unnamed);
+        let file = file.map_err(|e| ("create", e))?;
         disk.allocate(&file, bytes).map_err(|e| ("reserve", e))?;
         let (front, back) = map::map(&file).map_err(|e| ("map", e))?;
         if (back.len() as u64) < bytes {
             return Err(("map the whole of", std::io::ErrorKind::UnexpectedEof.into()));
         }
+        std::fs::rename(&unnamed, &path).map_err(|e| ("name", e))?;
         Ok((file, open().map_err(|e| ("open", e))?, front, back))
     })();
     match made {
@@ -73,8 +80,9 @@ pub(super) fn prepare(
             Ok((prepared, behind))
         }
         Err((operation, source)) => {
-            if operation != "create" {
-                // What is there is empty or short, and the next attempt needs the name.
+            // What is there is empty or short; the next attempt, or the next start, would remove it too.
+            let _ = std::fs::remove_file(&unnamed);
+            if operation == "open" {
                 let _ = std::fs::remove_file(&path);
             }
             Err(Fault::new(operation, &path, bytes, &source))
