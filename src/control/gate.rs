@@ -13,7 +13,8 @@ pub struct Gate {
     journal_fault: AtomicBool,
     /// Clock reading at which the journal began the piece of work that it is at; 0 = none.
     journal_busy_since: AtomicU64,
-    journal_stalled: AtomicBool,
+    /// Of which such piece it was said that it takes too long; 0 = of none.
+    journal_stalled_since: AtomicU64,
     blocked: AtomicU64,
 }
 
@@ -61,9 +62,6 @@ impl Gate {
     #[inline]
     pub fn journal_is_done(&self) {
         self.journal_busy_since.store(0, Ordering::Release);
-        if self.is_journal_stalled() {
-            self.journal_stalled.store(false, Ordering::Release);
-        }
     }
 
     /// Since which clock reading the journal is at one piece of work; 0 = it is at none.
@@ -72,15 +70,17 @@ impl Gate {
         self.journal_busy_since.load(Ordering::Acquire)
     }
 
-    /// The journal takes too long (a disk that does not answer): no new order may leave until it is done.
-    pub fn journal_stalls(&self) {
-        self.journal_stalled.store(true, Ordering::Release);
+    /// The piece of work that the journal began at clock reading `since` takes too long (a disk that does not answer): no
+    /// new order may leave until that very piece is done. Said too late, about one that is done by now, it closes nothing.
+    pub fn journal_stalls(&self, since: u64) {
+        self.journal_stalled_since.store(since, Ordering::Release);
     }
 
     /// Whether the journal takes too long.
     #[inline]
     pub fn is_journal_stalled(&self) -> bool {
-        self.journal_stalled.load(Ordering::Acquire)
+        let busy = self.journal_busy_since();
+        busy != 0 && self.journal_stalled_since.load(Ordering::Acquire) == busy
     }
 
     /// Whether a *new* order may leave now, if it is `written` as the configured durability asks. Counts the refusals.
@@ -111,6 +111,22 @@ mod tests {
         assert!(!gate.lets_new_order_pass(true));
         assert!(!gate.lets_new_order_pass(true));
         assert_eq!(gate.blocked(), 2);
+    }
+
+    /// A stall that is told when it is over, or that was one of an earlier piece of work, closes nothing.
+    #[test]
+    fn only_the_piece_of_work_that_takes_too_long_closes_it() {
+        let gate = Gate::default();
+        gate.journal_begins(5);
+        gate.journal_is_done();
+        gate.journal_stalls(5);
+        assert!(!gate.is_journal_stalled() && gate.lets_new_order_pass(true));
+        gate.journal_begins(6);
+        assert!(!gate.is_journal_stalled());
+        gate.journal_stalls(6);
+        assert!(gate.is_journal_stalled() && !gate.lets_new_order_pass(true));
+        gate.journal_is_done();
+        assert!(gate.lets_new_order_pass(true));
     }
 
     #[test]

@@ -72,7 +72,10 @@ pub(super) fn prepare(
     match made {
         Ok((file, second, front, back)) => {
             // Without this a power loss could take the name away; the writer's sync covers only the contents.
-            if let Err(JournalError::Io { operation, path, source }) = sync_dir(&dir.join(log.name())) {
+            if let Err(JournalError::Io { operation, path: folder, source }) = sync_dir(&dir.join(log.name())) {
+                // Nothing is in it yet, and the next attempt needs the name.
+                let _ = std::fs::remove_file(&path);
+                let path = folder;
                 return Err(Fault::new(operation, &path, 0, &source));
             }
             let prepared = Prepared { number, path: path.clone(), front, file: second };

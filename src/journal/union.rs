@@ -67,7 +67,7 @@ pub(super) fn check(out: &mut Verification, audit: &Walk, market: &Walk, dropped
     for run in &all {
         let from = last.max(dropped_to) + 1;
         if run.first > from && last < complete_to {
-            let (first, end) = (from, run.first - 1);
+            let (first, end) = (from, run.first.saturating_sub(1));
             let key = key_of([audit, market], &logs[Log::Market.index()], losses, first, end);
             let hole = holes.entry(key).or_insert(Hole { first, last: end, count: 0 });
             hole.last = end;
@@ -83,8 +83,8 @@ pub(super) fn check(out: &mut Verification, audit: &Walk, market: &Walk, dropped
             file: segment_name(log, segment),
             segment,
             offset,
-            sequence: hole.first - 1,
-            next: hole.last + 1,
+            sequence: hole.first.saturating_sub(1),
+            next: hole.last.saturating_add(1),
             found: format!("{} from {} to {}", sequences(hole.count), hole.first, hole.last),
             ..Finding::of(&kind)
         });
@@ -141,7 +141,7 @@ fn check_overlap(out: &mut Verification, [audit, market]: &[Vec<Run>; 2]) {
             file: segment_name(Log::Market, run.segment),
             segment: run.segment,
             offset: run.offset,
-            sequence: run.first - 1,
+            sequence: run.first.saturating_sub(1),
             next: run.first,
             found: format!("{count} sequences from {} to {}", run.first, run.last),
             ..Finding::of(&finding::TWICE)

@@ -173,7 +173,7 @@ impl Walk {
         self.segment_records += 1;
         out.records += 1;
         match self.runs.last_mut() {
-            Some(run) if run.last + 1 == sequence => run.last = sequence,
+            Some(run) if run.last.checked_add(1) == Some(sequence) => run.last = sequence,
             _ => {
                 let (segment, offset) = (self.segment, at as u64);
                 self.runs.push(Run { first: sequence, last: sequence, segment, offset });

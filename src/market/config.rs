@@ -24,7 +24,8 @@ pub struct Config {
     pub candle_grace_ms: i64,
     /// An exchange time further ahead of the local receive time than this, in milliseconds, is flagged and not believed:
     /// the input is taken as one without exchange time, so that a single wrong time cannot carry the clock of the candles
-    /// forward. Larger than any offset between the clocks of host and venue that is to be lived with. 0 ..= 86 400 000.
+    /// forward by more than this (and trades are late for so long). Larger than any offset between the clocks of host and
+    /// venue that is to be lived with. 0 ..= 86 400 000.
     pub clock_ahead_max_ms: i64,
     /// A trade or quote further from the last price than this is flagged, in 10⁻⁶. At least 1.
     pub price_jump_ppm: u32,

@@ -21,6 +21,16 @@ impl Patience {
         Self { tsc }
     }
 
+    /// The beginning of a wait, for [`is_too_long`](Self::is_too_long).
+    pub fn begin(&self) -> u64 {
+        self.tsc.read()
+    }
+
+    /// Whether a wait that began at `since` has lasted too long, however many pieces of work the journal did meanwhile.
+    pub fn is_too_long(&self, since: u64) -> bool {
+        self.tsc.nanos_between(since, self.tsc.read()) > JOURNAL_PATIENCE_NS
+    }
+
     /// Whether the journal is stalled; says so to `gate` when it has just become so. Reads the clock only while the journal
     /// is at work.
     #[inline]
@@ -31,7 +41,7 @@ impl Patience {
         let since = gate.journal_busy_since();
         let over = since != 0 && self.tsc.nanos_between(since, self.tsc.read()) > JOURNAL_PATIENCE_NS;
         if over {
-            gate.journal_stalls();
+            gate.journal_stalls(since);
         }
         over
     }

@@ -121,7 +121,8 @@ impl Recorder {
                 waiter.idle();
             } else {
                 waiter.reset();
-                if self.setup.live {
+                let journals = self.setup.live && self.setup.journal.is_some();
+                if journals {
                     self.setup.gate.journal_begins(self.setup.tsc.read());
                 }
                 let (view, setup) = (&mut self.view, &mut self.setup);
@@ -151,7 +152,7 @@ impl Recorder {
                     view.take_in(slot, &setup.tsc);
                 });
                 self.make_durable(&mut fault);
-                if self.setup.live {
+                if journals {
                     self.setup.gate.journal_is_done();
                 }
                 self.view.durable = self.setup.durable.load(Ordering::Acquire);

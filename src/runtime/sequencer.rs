@@ -105,6 +105,10 @@ impl Sequencer {
             }
             full = true;
             self.stalls += 1;
+            if let Some((_, patience)) = &self.watermark {
+                // A ring that fills up faster than that must not hide a disk that does not answer.
+                patience.is_over(&self.gate);
+            }
             meanwhile.meanwhile();
             self.waiter.idle();
         }

@@ -216,9 +216,13 @@ impl VenueSide {
     /// that only cancels go on.
     /// Whether the order is written.
     fn await_durable(&mut self, sequence: Sequence, gate: &Gate) -> bool {
+        let mut since = None;
         while self.durable.load(Ordering::Acquire) < sequence && !gate.is_journal_faulted() {
-            if self.patience.as_ref().is_some_and(|patience| patience.is_over(gate)) {
-                return false;
+            if let Some(patience) = &self.patience {
+                let since = *since.get_or_insert_with(|| patience.begin());
+                if patience.is_over(gate) || patience.is_too_long(since) {
+                    return false;
+                }
             }
             self.drain();
             std::thread::yield_now();

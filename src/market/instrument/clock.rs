@@ -44,7 +44,10 @@ impl InstrumentState {
             out.anomalies |= anomaly::CLOCK_AHEAD;
             return NO_TIME;
         }
-        self.offset = latency.checked_neg();
+        // What is older than what was seen (a message sent again) says nothing of how the clocks stand.
+        if input.ts_event >= self.exchange_time {
+            self.offset = latency.checked_neg();
+        }
         input.ts_event
     }
 
