@@ -168,8 +168,8 @@ pub fn risk(section: &RiskSection, instrument: Option<&Instrument>) -> Vec<Field
     f.put("verdict", code(Verdict::from_code(s.verdict).map(Verdict::name), s.verdict));
     if s.check != 0 {
         f.put("check", code(crate::risk::check_name(s.check), s.check));
-        f.put("value", crate::risk::amount_text(s.check, s.value, instrument));
-        f.put("limit", crate::risk::amount_text(s.check, s.limit, instrument));
+        f.put("value", crate::risk::check_amount_text(s.check, s.value, instrument));
+        f.put("limit", crate::risk::check_amount_text(s.check, s.limit, instrument));
     }
     f.put("side", side(s.side));
     f.qty("qty", s.qty);
