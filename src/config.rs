@@ -137,6 +137,9 @@ pub struct Config {
     /// The simulated venue and the generated market.
     #[serde(default)]
     pub sim: crate::venue::sim::Config,
+    /// The control plane.
+    #[serde(default)]
+    pub http: crate::control::http::Config,
 }
 
 /// A configuration and where its values came from.

@@ -90,6 +90,7 @@ fn the_hot_thread_allocates_nothing_after_warm_up() {
         first_sequence: 1,
         live: false,
         shared: None,
+        ticks: None,
         tsc: tsc.clone(),
     })
     .unwrap();
@@ -103,6 +104,7 @@ fn the_hot_thread_allocates_nothing_after_warm_up() {
         timer_interval: config.host.timer_interval(),
         wait: started.wait,
         reader_names: vec![("generated".to_owned(), "message")],
+        commands: None,
     };
     let latency = LatencyModel::new(&config.sim.latency).unwrap();
     let (front, finish) = started.split();
@@ -128,4 +130,74 @@ fn the_hot_thread_allocates_nothing_after_warm_up() {
     );
     assert!(counts.orders_arrived > warm.orders_arrived, "orders were part of it");
     assert_eq!(during, 0);
+}
+
+/// The figures of the risk room: rows close, exposures change, orders are asked for, sizes are cut, breakers open and close.
+#[test]
+fn the_mathematics_of_risk_allocates_nothing() {
+    use tickpath::event::signal::Direction;
+    use tickpath::risk::breaker::{self, Breakers, Event, Key};
+    use tickpath::risk::portfolio::{Config, Exposure, Portfolio, Tail};
+    use tickpath::risk::sizing_models::{self, Ask, SizeRule};
+    use tickpath::types::ids::InstrumentId;
+    use tickpath::types::instrument::{Calendar, Contract, Instrument, Symbol, VenueKind};
+    use tickpath::types::price::{Px, Qty};
+
+    let mut portfolio = Portfolio::new(&Config { window: 50, samples_min: 20, ..Config::default() }, 8).unwrap();
+    let scope = breaker::Limits { rejects_ppm: Some(100_000), orders_min: 2, ..breaker::Limits::default() };
+    let config = breaker::Config { venue: Some(scope.clone()), instrument: Some(scope), strategy: None };
+    let mut breakers = Breakers::new(&config, 1, 8).unwrap();
+    let text = "model = { kind = 'volatility_target' }\n[caps]\nweight_max = 0.5\nband_ppm = 100";
+    let rule = SizeRule::new(&toml::from_str::<sizing_models::Config>(text).unwrap()).unwrap();
+    let instrument = Instrument {
+        id: InstrumentId(0),
+        symbol: Symbol::from("TEST").unwrap(),
+        venue: VenueKind::Simulated,
+        contract: Contract::Linear,
+        calendar: Calendar::Crypto,
+        price_decimals: 2,
+        qty_decimals: 3,
+        price_shown: 2,
+        qty_shown: 3,
+        tick_size: Px(1),
+        lot_size: Qty(1),
+        multiplier: 1,
+        maker_fee_ppm: 0,
+        taker_fee_ppm: 0,
+        inferred: false,
+    };
+    let (mut sized, mut known, mut stopped) = (0, 0, 0);
+    let before = allocations();
+    for step in 0..2_000i64 {
+        let (index, now) = ((step % 8) as usize, step / 8 * 60_000_000_000);
+        let mid = 100.0 + (step * 7919 % 31) as f64;
+        portfolio.take_mark(index, now, mid);
+        portfolio.set_exposure(index, Exposure::new(-mid, mid * 2.0));
+        let asked = Exposure::new(-mid, mid * 3.0).unwrap();
+        known += u32::from(portfolio.parametric_with(index, asked).is_some());
+        known += u32::from(portfolio.historical_at_most(index, asked, Tail { var: 1.0, es: 1.0 }).is_some());
+        let ask = Ask {
+            direction: Direction::Long,
+            confidence: 0.9,
+            score: 0.5,
+            mid2: 20_000 + i128::from(step),
+            volatility: portfolio.volatility(index, Calendar::Crypto),
+            equity_e8: Some(1_000_000_000_000),
+            drawdown_ppm: None,
+            liquidity: None,
+            position: 0,
+            instrument: &instrument,
+        };
+        sized += u32::from(rule.target(&ask).is_ok());
+        let key = Key { strategy: 0, venue: VenueKind::Simulated, instrument: InstrumentId(index as u32) };
+        stopped += u32::from(breakers.check(now, key).is_err());
+        breakers.on(now, key, Event::Sent);
+        breakers.on(
+            now,
+            key,
+            if step % 3 == 0 { Event::Rejected { sent_at: now } } else { Event::Answered { sent_at: now } },
+        );
+    }
+    assert_eq!(allocations() - before, 0, "sized {sized} known {known} stopped {stopped}");
+    assert!(sized > 1_000 && known > 2_000 && stopped > 100, "sized {sized} known {known} stopped {stopped}");
 }

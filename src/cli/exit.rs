@@ -23,6 +23,8 @@ pub enum Code {
     Configuration = 4,
     /// It took too long.
     TimeOut = 5,
+    /// The running host refused (no token, the kill switch is set, not ready, stale data, …).
+    Refused = 6,
 }
 
 /// An error with its exit code.

@@ -12,12 +12,20 @@ macro_rules! say {
 
 pub mod check;
 pub mod doctor;
+pub mod enable;
 pub mod exit;
 pub mod export;
 pub mod init;
+pub mod kill;
+pub mod limits;
 pub mod parity;
+pub mod recover;
+pub mod remote;
 pub mod replay;
 pub mod run;
+pub mod runbook;
+pub mod status;
+pub mod stop;
 pub mod usage;
 pub mod verify;
 
@@ -70,6 +78,21 @@ pub enum Command {
     Init(init::InitArgs),
     /// Look at this machine: cores, clock, memory, disk, and what to do about each.
     Doctor(doctor::DoctorArgs),
+    /// Show where a running host stands.
+    Status(status::StatusArgs),
+    /// End a running host in order.
+    Stop(stop::StopArgs),
+    /// DEGRADED or ERROR to READY, when the inputs are good; never lifts a kill.
+    Recover(recover::RecoverArgs),
+    /// Show the limits of a running host, or change one.
+    Limits(limits::LimitsArgs),
+    /// The kill switch: no new orders of a strategy, venue, instrument or the host; working ones are cancelled.
+    Kill(kill::KillArgs),
+    /// What an alert, gate reason, state or refusal means and what to do.
+    Runbook(runbook::RunbookArgs),
+    /// Enable LIVE: two people approve one record. Ask, approve, look, take back.
+    #[command(long_about = enable::LONG_ABOUT)]
+    Enable(enable::EnableArgs),
 }
 
 /// Runs the command; the exit code is stable: see [`exit`].
@@ -84,6 +107,13 @@ pub fn main(cli: &Cli) -> exit::Code {
         Some(Command::Check(args)) => check::main(cli, args),
         Some(Command::Init(args)) => init::main(cli, args),
         Some(Command::Doctor(args)) => doctor::main(cli, args),
+        Some(Command::Status(args)) => status::main(cli, args),
+        Some(Command::Stop(args)) => stop::main(cli, args),
+        Some(Command::Recover(args)) => recover::main(cli, args),
+        Some(Command::Limits(args)) => limits::main(cli, args),
+        Some(Command::Kill(args)) => kill::main(cli, args),
+        Some(Command::Runbook(args)) => runbook::main(cli, args),
+        Some(Command::Enable(args)) => enable::main(cli, args),
     };
     result.unwrap_or_else(|error| error.tell(cli.json))
 }

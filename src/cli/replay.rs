@@ -151,6 +151,7 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
         shared: None,
         start: None,
         definitions,
+        plane: true,
     };
     let running = host::start(&loaded.config, Source::Captures(readers), options)?;
     let stop = super::run::install_stop(&running.gate)?;

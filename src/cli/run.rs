@@ -89,6 +89,7 @@ pub fn main(cli: &Cli, args: &RunArgs) -> Result<Code, Failure> {
         shared: Some(Arc::clone(&shared)),
         start: args.start,
         definitions: Vec::new(),
+        plane: true,
     };
     let running = host::start(&loaded.config, Source::Generated, options)?;
     let stop = install_stop(&running.gate)?;
@@ -146,6 +147,9 @@ fn announce(running: &Running, dir: &std::path::Path) {
         );
     } else {
         crate::say!("new journal in {}", dir.display());
+    }
+    if let Some(address) = running.plane {
+        crate::say!("control plane http://{address} (`tickpath status --url http://{address}`)");
     }
     crate::say!("placement {}; Ctrl-C ends the run", running.placement);
 }

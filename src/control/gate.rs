@@ -3,14 +3,94 @@
 //! Gate *reasons* are inputs (journaled, so that replay sees them in their place, and risk refuses by them). What stands
 //! here acts at once, needs no ring, no journal and no lock, and is asked last for every order.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::event::input::GateReason;
+use crate::types::ids::InstrumentId;
+use crate::types::instrument::VenueKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// Instruments that a gate made by default can tell apart.
+pub const INSTRUMENTS_DEFAULT: usize = 1024;
+/// Strategies that can be killed alone: ids below this. 0 is the ensemble of this host.
+pub const STRATEGIES_MAX: usize = 64;
+/// Codes of venue kinds are bytes.
+const VENUES: usize = 256;
+
+/// A kill that stays until the very kill that somebody saw is released: how often it was set (upper half) and up to
+/// which of these it was released (lower half). Closed while the two differ, so a release can never undo a kill that
+/// came after the one it is about.
+#[derive(Debug, Default)]
+struct Latch(AtomicU64);
+
+impl Latch {
+    const ONE: u64 = 1 << 32;
+
+    const fn halves(word: u64) -> (u32, u32) {
+        ((word >> 32) as u32, word as u32)
+    }
+
+    /// Sets it; the number of this kill, from 1.
+    fn kill(&self) -> u32 {
+        Self::halves(self.0.fetch_add(Self::ONE, Ordering::AcqRel).wrapping_add(Self::ONE)).0
+    }
+
+    #[inline]
+    fn is_killed(&self) -> bool {
+        let (kills, released) = Self::halves(self.0.load(Ordering::Acquire));
+        kills != released
+    }
+
+    fn kills(&self) -> u32 {
+        Self::halves(self.0.load(Ordering::Acquire)).0
+    }
+
+    /// Releases it, if kill number `seen` is the last one; else the number of the last one.
+    fn release(&self, seen: u32) -> Result<(), u32> {
+        let free = u64::from(seen) << 32 | u64::from(seen);
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| (Self::halves(word).0 == seen).then_some(free))
+            .map(|_| ())
+            .map_err(|word| Self::halves(word).0)
+    }
+}
+
+/// What a kill is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KillScope {
+    /// The whole host.
+    Host,
+    /// All instruments of a kind of venue.
+    Venue(VenueKind),
+    /// One instrument.
+    Instrument(InstrumentId),
+    /// One strategy; 0 = the ensemble of this host.
+    Strategy(u32),
+}
+
+impl core::fmt::Display for KillScope {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::Venue(venue) => write!(f, "venue {venue}"),
+            Self::Instrument(id) => write!(f, "instrument {}", id.0),
+            Self::Strategy(id) => write!(f, "strategy {id}"),
+        }
+    }
+}
 
 /// The switches. Everything that guards an order fails closed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gate {
-    killed: AtomicBool,
+    /// Kills of the whole host.
+    host: Latch,
+    /// Raised by a signal handler, which may do no more than store.
+    signal: Arc<AtomicBool>,
+    /// Bits of the [`GateReason`]s that hold at once, whatever the ring has heard of them (bit = code).
+    holds: AtomicU32,
     stop: AtomicBool,
-    journal_fault: AtomicBool,
+    venues: Box<[Latch]>,
+    strategies: Box<[Latch]>,
+    instruments: Box<[Latch]>,
     /// Clock reading at which the journal began the piece of work that it is at; 0 = none.
     journal_busy_since: AtomicU64,
     /// Of which such piece it was said that it takes too long; 0 = of none.
@@ -18,16 +98,104 @@ pub struct Gate {
     blocked: AtomicU64,
 }
 
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new(INSTRUMENTS_DEFAULT)
+    }
+}
+
+const fn bit(reason: GateReason) -> u32 {
+    1 << reason.code()
+}
+
 impl Gate {
-    /// Latches the kill switch: from now on no new order leaves this process; cancels still do.
-    pub fn kill(&self) {
-        self.killed.store(true, Ordering::Release);
+    /// A gate for instruments with ids below `instruments_max`. All memory is taken here.
+    pub fn new(instruments_max: usize) -> Self {
+        let latches = |n: usize| (0..n).map(|_| Latch::default()).collect();
+        Self {
+            host: Latch::default(),
+            signal: Arc::default(),
+            holds: AtomicU32::new(0),
+            stop: AtomicBool::new(false),
+            venues: latches(VENUES),
+            strategies: latches(STRATEGIES_MAX),
+            instruments: latches(instruments_max),
+            journal_busy_since: AtomicU64::new(0),
+            journal_stalled_since: AtomicU64::new(0),
+            blocked: AtomicU64::new(0),
+        }
     }
 
-    /// Whether the kill switch is set.
+    /// Latches the kill switch of the host: from now on no new order leaves this process; cancels still do.
+    pub fn kill(&self) {
+        self.host.kill();
+    }
+
+    /// Latches the kill switch of `scope`. Needs no lock and no memory, from any thread.
+    ///
+    /// Gives what was closed, and the number of this kill there. A scope that the gate has no room for closes the host:
+    /// it may not stay open because it is unknown.
+    pub fn kill_scope(&self, scope: KillScope) -> (KillScope, u32) {
+        match self.latch(scope) {
+            Some(latch) => (scope, latch.kill()),
+            None => (KillScope::Host, self.host.kill()),
+        }
+    }
+
+    /// Releases the kill of `scope`, if kill number `seen` is the last one that came in there.
+    ///
+    /// # Errors
+    /// The number of the last kill: a newer one came in, and it stays.
+    pub(super) fn release(&self, scope: KillScope, seen: u32) -> Result<(), u32> {
+        self.latch(scope).unwrap_or(&self.host).release(seen)
+    }
+
+    /// Whether `scope` itself is killed (the host's kill is not counted in).
+    pub fn is_scope_killed(&self, scope: KillScope) -> bool {
+        self.latch(scope).is_none_or(Latch::is_killed)
+    }
+
+    /// Kills of `scope` so far, released ones included.
+    pub fn kills(&self, scope: KillScope) -> u32 {
+        self.latch(scope).unwrap_or(&self.host).kills()
+    }
+
+    #[inline]
+    fn latch(&self, scope: KillScope) -> Option<&Latch> {
+        match scope {
+            KillScope::Host => Some(&self.host),
+            KillScope::Venue(venue) => self.venues.get(usize::from(venue.code())),
+            KillScope::Instrument(id) => self.instruments.get(id.index()),
+            KillScope::Strategy(id) => self.strategies.get(id as usize),
+        }
+    }
+
+    /// Whether the kill switch of the host is set.
     #[inline]
     pub fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
+        self.host.is_killed() || self.signal.load(Ordering::Acquire)
+    }
+
+    /// The flag that a signal handler raises. It closes the gate as it stands.
+    pub(super) fn signal_flag(&self) -> &Arc<AtomicBool> {
+        &self.signal
+    }
+
+    /// `reason` holds at once: the gate is closed until it is [lifted](Self::lift).
+    pub fn hold(&self, reason: GateReason) {
+        self.holds.fetch_or(bit(reason), Ordering::AcqRel);
+    }
+
+    /// `reason` holds no longer. A failed journal is never lifted: what it lost stays lost.
+    pub fn lift(&self, reason: GateReason) {
+        if reason != GateReason::JournalFault {
+            self.holds.fetch_and(!bit(reason), Ordering::AcqRel);
+        }
+    }
+
+    /// Bits of all gate reasons that hold here now, the kill of the host included (bit = code of [`GateReason`]).
+    pub fn reasons(&self) -> u32 {
+        self.holds.load(Ordering::Acquire) | if self.is_killed() { bit(GateReason::Kill) } else { 0 }
     }
 
     /// Asks the run to end.
@@ -43,13 +211,13 @@ impl Gate {
 
     /// The journal cannot write: no new order may leave from now on.
     pub fn journal_failed(&self) {
-        self.journal_fault.store(true, Ordering::Release);
+        self.hold(GateReason::JournalFault);
     }
 
     /// Whether the journal failed.
     #[inline]
     pub fn is_journal_faulted(&self) -> bool {
-        self.journal_fault.load(Ordering::Acquire)
+        self.holds.load(Ordering::Acquire) & bit(GateReason::JournalFault) != 0
     }
 
     /// The journal begins a piece of work (a batch, with its sync) at clock reading `now`, which is not 0.
@@ -83,10 +251,43 @@ impl Gate {
         busy != 0 && self.journal_stalled_since.load(Ordering::Acquire) == busy
     }
 
-    /// Whether a *new* order may leave now, if it is `written` as the configured durability asks. Counts the refusals.
+    /// Whether the gate is open for the host as a whole.
     #[inline]
-    pub fn lets_new_order_pass(&self, written: bool) -> bool {
-        let pass = written && !self.is_killed() && !self.is_journal_faulted() && !self.is_journal_stalled();
+    fn is_open(&self) -> bool {
+        self.holds.load(Ordering::Acquire) == 0 && !self.is_killed() && !self.is_journal_stalled()
+    }
+
+    /// Whether a *new* order may leave now, whatever it is about. Counts the refusals.
+    #[inline]
+    pub fn lets_new_order_pass(&self) -> bool {
+        self.counted(self.is_open())
+    }
+
+    /// Whether a *new* order of `strategy` in `instrument` at `venue` may leave now. Counts the refusals. What the gate
+    /// has no room for may not leave.
+    #[inline]
+    pub fn lets_pass(&self, instrument: InstrumentId, venue: VenueKind, strategy: u32) -> bool {
+        let pass = self.is_open()
+            && !self.is_scope_killed(KillScope::Instrument(instrument))
+            && !self.is_scope_killed(KillScope::Venue(venue))
+            && !self.is_scope_killed(KillScope::Strategy(strategy));
+        self.counted(pass)
+    }
+
+    /// Whether an order of an operator's flatten, which only reduces, may leave now: also while halted, but never past a
+    /// journal that cannot record it. Counts the refusals.
+    #[inline]
+    pub fn lets_flatten_pass(&self) -> bool {
+        self.counted(!self.is_journal_faulted())
+    }
+
+    /// Counts an order that was stopped before the wire for another reason: it is not written as it must be.
+    pub fn stopped_one(&self) {
+        self.blocked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn counted(&self, pass: bool) -> bool {
         if !pass {
             self.blocked.fetch_add(1, Ordering::Relaxed);
         }
@@ -106,11 +307,11 @@ mod tests {
     #[test]
     fn kill_is_latched_and_counted() {
         let gate = Gate::default();
-        assert!(gate.lets_new_order_pass(true));
+        assert!(gate.lets_new_order_pass());
         gate.kill();
-        assert!(!gate.lets_new_order_pass(true));
-        assert!(!gate.lets_new_order_pass(true));
-        assert_eq!(gate.blocked(), 2);
+        assert!(!gate.lets_new_order_pass());
+        assert!(!gate.lets_new_order_pass());
+        assert_eq!((gate.blocked(), gate.reasons()), (2, bit(GateReason::Kill)));
     }
 
     /// A stall that is told when it is over, or that was one of an earlier piece of work, closes nothing.
@@ -120,19 +321,86 @@ mod tests {
         gate.journal_begins(5);
         gate.journal_is_done();
         gate.journal_stalls(5);
-        assert!(!gate.is_journal_stalled() && gate.lets_new_order_pass(true));
+        assert!(!gate.is_journal_stalled() && gate.lets_new_order_pass());
         gate.journal_begins(6);
         assert!(!gate.is_journal_stalled());
         gate.journal_stalls(6);
-        assert!(gate.is_journal_stalled() && !gate.lets_new_order_pass(true));
+        assert!(gate.is_journal_stalled() && !gate.lets_new_order_pass());
         gate.journal_is_done();
-        assert!(gate.lets_new_order_pass(true));
+        assert!(gate.lets_new_order_pass());
     }
 
     #[test]
-    fn a_failed_journal_closes_it() {
+    fn a_failed_journal_closes_it_for_good() {
         let gate = Gate::default();
         gate.journal_failed();
-        assert!(!gate.lets_new_order_pass(true));
+        gate.lift(GateReason::JournalFault);
+        assert!(gate.is_journal_faulted() && !gate.lets_new_order_pass());
+    }
+
+    #[test]
+    fn every_reason_closes_it_until_it_is_lifted() {
+        let gate = Gate::default();
+        for &reason in GateReason::ALL.iter().filter(|&&r| r != GateReason::JournalFault) {
+            gate.hold(reason);
+            assert!(!gate.lets_new_order_pass(), "{reason}");
+            assert_eq!(gate.reasons(), bit(reason));
+            gate.lift(reason);
+            assert!(gate.lets_new_order_pass(), "{reason}");
+        }
+        gate.kill();
+        gate.lift(GateReason::Kill);
+        assert!(!gate.lets_new_order_pass(), "a latched kill is not lifted with the reason");
+    }
+
+    /// What is killed → what still passes, as (instrument, venue, strategy).
+    #[test]
+    fn a_scope_closes_what_it_names_and_nothing_else() {
+        use KillScope::{Host, Instrument, Strategy, Venue};
+        let (spot, sim) = (VenueKind::BinanceSpot, VenueKind::Simulated);
+        let orders = [(0, spot, 0), (1, spot, 0), (0, sim, 0), (1, sim, 0), (0, sim, 63)];
+        let check = |scope: KillScope, closed: KillScope, expected: [bool; 5]| {
+            let gate = Gate::new(2);
+            assert_eq!(gate.kill_scope(scope), (closed, 1), "{scope}");
+            let passes = orders.map(|(id, venue, strategy)| gate.lets_pass(InstrumentId(id), venue, strategy));
+            assert_eq!(passes, expected, "{scope}");
+            assert_eq!(gate.blocked(), expected.iter().filter(|&&pass| !pass).count() as u64, "{scope}");
+            assert_eq!(gate.lets_new_order_pass(), closed != Host, "{scope}");
+            assert_eq!((gate.release(closed, 1), gate.release(closed, 0)), (Ok(()), Err(1)), "{scope}");
+            assert!(orders.iter().all(|&(id, venue, strategy)| gate.lets_pass(InstrumentId(id), venue, strategy)));
+        };
+        check(Host, Host, [false; 5]);
+        check(Venue(spot), Venue(spot), [false, false, true, true, true]);
+        check(Instrument(InstrumentId(0)), Instrument(InstrumentId(0)), [false, true, false, true, false]);
+        check(Strategy(63), Strategy(63), [true, true, true, true, false]);
+        check(Strategy(0), Strategy(0), [false, false, false, false, true]);
+        // No room: the host is closed.
+        check(Instrument(InstrumentId(2)), Host, [false; 5]);
+        check(Instrument(InstrumentId::NONE), Host, [false; 5]);
+        check(Strategy(64), Host, [false; 5]);
+    }
+
+    #[test]
+    fn what_the_gate_has_no_room_for_may_not_leave() {
+        let gate = Gate::new(1);
+        assert!(gate.lets_pass(InstrumentId(0), VenueKind::Simulated, 0));
+        assert!(!gate.lets_pass(InstrumentId(1), VenueKind::Simulated, 0));
+        assert!(!gate.lets_pass(InstrumentId::NONE, VenueKind::Simulated, 0));
+        assert!(!gate.lets_pass(InstrumentId(0), VenueKind::Simulated, 64));
+    }
+
+    #[test]
+    fn a_release_never_undoes_a_kill_that_it_has_not_seen() {
+        let gate = Gate::default();
+        let (scope, first) = gate.kill_scope(KillScope::Host);
+        gate.kill();
+        assert_eq!(gate.release(scope, first), Err(2));
+        assert!(gate.is_killed());
+        assert_eq!(gate.release(scope, 3), Err(2), "nor one that is still to come");
+        assert_eq!(gate.release(scope, 2), Ok(()));
+        assert!(!gate.is_killed());
+        assert_eq!(gate.release(scope, 2), Ok(()), "again: nothing changes");
+        assert_eq!(gate.kill_scope(scope), (scope, 3));
+        assert!(gate.is_killed());
     }
 }

@@ -23,6 +23,8 @@ crate::code_enum! {
         Gate = 4, "gate";
         /// A venue's report on an order: `report::Report`.
         Report = 5, "report";
+        /// Somebody who may (an operator, an agent) wants something: `operator::OperatorCommand`.
+        Operator = 6, "operator";
         /// Book levels, absolute quantities: [`Depth`].
         Depth = 16, "depth";
         /// A public trade: [`Trade`].
@@ -410,14 +412,26 @@ crate::code_enum! {
         Mode = 4, "mode_observe";
         /// Shutting down.
         Shutdown = 5, "shutdown";
-        /// Not yet recovered and reconciled.
+        /// Not yet recovered and reconciled (execution state `INIT`).
         NotReady = 6, "not_ready";
+        /// No source of the host has fresh market data (execution state `DEGRADED`).
+        MarketDataStale = 7, "marketdata_stale";
+        /// The clock cannot be believed: it jumped, drifted, or is not synchronised.
+        Clock = 8, "clock";
+        /// What the venue holds and what we hold differ, or was not compared yet.
+        Reconciliation = 9, "reconciliation";
+        /// A real venue, and no valid enablement by two people.
+        Enablement = 10, "enablement";
+        /// An unexpected fault (execution state `ERROR`): a person or the back-off recovers.
+        Fault = 11, "fault";
+        /// Degraded until somebody recovers it, for a reason told with the command.
+        Degraded = 12, "degraded";
     }
 }
 
 impl GateReason {
     /// The names of the reasons in `bits` (bit = code), with a comma between; empty if there are none.
-    pub fn names(bits: u8) -> String {
+    pub fn names(bits: u32) -> String {
         let names: Vec<&str> = Self::ALL.iter().filter(|r| bits >> r.code() & 1 == 1).map(|r| r.name()).collect();
         names.join(", ")
     }

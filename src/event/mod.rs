@@ -19,6 +19,7 @@ pub mod execution;
 pub mod feature;
 pub mod input;
 pub mod market;
+pub mod operator;
 pub mod report;
 pub mod risk;
 pub mod signal;

@@ -3,6 +3,7 @@
 use super::record::{CRC, DIGEST_AT, HEADER, INPUT, Log, PAYLOAD_AT, RecordKind, STAMP, VERSION, crc_of, slot_length};
 use crate::event::digest::SlotDigest;
 use crate::event::input::{InputKind, PAYLOAD_BYTES};
+use crate::event::risk::marks;
 use crate::event::slot::Slot;
 use bytemuck::{Pod, bytes_of};
 
@@ -13,10 +14,12 @@ pub fn is_audit(slot: &Slot) -> bool {
     const CONTROL: u64 = 1 << InputKind::Epoch as u8
         | 1 << InputKind::Definition as u8
         | 1 << InputKind::Gate as u8
-        | 1 << InputKind::Report as u8;
+        | 1 << InputKind::Report as u8
+        | 1 << InputKind::Operator as u8;
     let control = slot.input.kind < 64 && CONTROL >> slot.input.kind & 1 == 1;
     control
         || slot.risk.verdict != 0
+        || slot.risk.has(marks::NOTED)
         || slot.execution.commands_len > 0
         || slot.execution.updated != 0
         || slot.signal.changed != 0

@@ -7,14 +7,19 @@ use crate::event::risk::Verdict;
 use crate::event::slot::Slot;
 
 macro_rules! counters {
-    ($( $(#[$doc:meta])* $name:ident, )+) => {
+    ($( #[doc = $doc:literal] $name:ident, )+) => {
         /// Counters of a run.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-        pub struct Counts { $( $(#[$doc])* pub $name: u64, )+ }
+        pub struct Counts { $( #[doc = $doc] pub $name: u64, )+ }
 
         impl Counts {
             /// Names and values, in order.
             pub fn rows(&self) -> Vec<(&'static str, u64)> { vec![ $( (stringify!($name), self.$name), )+ ] }
+
+            /// Names, meanings and values, in order.
+            pub fn table(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![ $( (stringify!($name), $doc.trim_ascii(), self.$name), )+ ]
+            }
         }
     };
 }

@@ -25,7 +25,7 @@ pub struct Header {
 }
 
 /// The gate's state in words.
-pub fn gate_words(bits: u8) -> String {
+pub fn gate_words(bits: u32) -> String {
     if bits == 0 {
         return "open".to_owned();
     }

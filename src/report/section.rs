@@ -12,6 +12,9 @@ use crate::market::anomaly;
 use crate::types::instrument::Instrument;
 use crate::types::price::{Money, Px, Qty, Side};
 
+/// Decimals of the host's amounts: `RiskSection::equity_e8` and the like.
+const QUOTE_DECIMALS: u8 = 8;
+
 /// A field and its value.
 pub type Field = (String, String);
 
@@ -168,8 +171,8 @@ pub fn risk(section: &RiskSection, instrument: Option<&Instrument>) -> Vec<Field
     f.put("verdict", code(Verdict::from_code(s.verdict).map(Verdict::name), s.verdict));
     if s.check != 0 {
         f.put("check", code(crate::risk::check_name(s.check), s.check));
-        f.put("value", crate::risk::amount_text(s.check, s.value, instrument));
-        f.put("limit", crate::risk::amount_text(s.check, s.limit, instrument));
+        f.put("value", crate::risk::check_amount_text(s.check, s.value, instrument));
+        f.put("limit", crate::risk::check_amount_text(s.check, s.limit, instrument));
     }
     f.put("side", side(s.side));
     f.qty("qty", s.qty);
@@ -188,6 +191,15 @@ pub fn risk(section: &RiskSection, instrument: Option<&Instrument>) -> Vec<Field
     f.put("fees", amount(s.fees));
     f.put("gate", if s.gate == 0 { "open".to_owned() } else { GateReason::names(s.gate) });
     f.put("account_changed", s.account_changed);
+    f.put("marks", format!("{:#x}", s.marks));
+    if s.operator != 0 {
+        f.put("operator", s.outcome().name());
+    }
+    let quote = |amount: Money| crate::types::decimal::format_decimal(amount, QUOTE_DECIMALS, 0);
+    f.put("equity", quote(s.equity_e8));
+    f.put("high_water", if s.high_water_e8 == Money::MIN { "none".to_owned() } else { quote(s.high_water_e8) });
+    f.put("gross", quote(s.gross_e8));
+    f.put("mid2", s.mid2);
     f.list
 }
 

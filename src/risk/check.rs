@@ -1,9 +1,14 @@
 //! Hot: what a check is, what it sees, and the macro that makes the table.
 
 use super::aggregate::Totals;
+use super::breaker::Breakers;
+use super::bucket::{Bucket, Rate};
 use super::config::{ConfigError, Limits};
 use super::instrument::State;
+use super::money::div_ceil;
 use super::orders::Orders;
+use super::portfolio::{Exposure, Portfolio, Tail, to_e8};
+use super::settings::Settings;
 use crate::event::market::MarketSection;
 use crate::types::instrument::Instrument;
 use crate::types::price::Side;
@@ -22,14 +27,48 @@ pub enum Unit {
     Count,
     /// Bits of the gate reasons.
     GateBits,
+    /// Code of a `ScopeState`.
+    State,
     /// Whole units of quantity, × 10¹⁸.
     Quantity,
     /// Quote currency, × 10⁸.
     Quote,
-    /// 10⁻⁶ of a price.
+    /// 10⁻⁶ of a price or of a total.
     Ppm,
+    /// A ratio, × 10⁶.
+    Ratio,
     /// Price units of the instrument.
     Price,
+    /// Quantity units of the instrument.
+    Lots,
+    /// Nanoseconds.
+    Nanos,
+}
+
+/// On which side of its limit a value is right, and so which way a limit becomes tighter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sense {
+    /// The value must not be larger. A smaller limit is tighter.
+    AtMost,
+    /// The value must not be smaller. A larger limit is tighter.
+    AtLeast,
+}
+
+impl Sense {
+    /// Whether `limit` allows something that `than` does not.
+    #[inline]
+    pub const fn is_looser(self, limit: i128, than: i128) -> bool {
+        match self {
+            Self::AtMost => limit > than,
+            Self::AtLeast => limit < than,
+        }
+    }
+
+    /// The one of the two that allows less.
+    #[inline]
+    pub const fn tighter(self, a: i128, b: i128) -> i128 {
+        if self.is_looser(a, b) { b } else { a }
+    }
 }
 
 /// What a check says.
@@ -87,11 +126,19 @@ pub(super) struct Wanted {
 pub struct Context<'a> {
     pub(super) now: UnixNanos,
     pub(super) wanted: Wanted,
+    /// The order belongs to an operator's flatten: reasons that only halt do not hold for it, if it only reduces.
+    pub(super) flatten: bool,
     pub(super) instrument: &'a Instrument,
     pub(super) market: &'a MarketSection,
     pub(super) state: &'a State,
     pub(super) totals: &'a Totals,
     pub(super) orders: &'a Orders,
+    pub(super) settings: &'a Settings,
+    pub(super) portfolio: &'a Portfolio,
+    pub(super) breakers: &'a Breakers,
+    /// Value at the mid if all buys of the instrument are filled, and if all sells are, with this order among them; signed,
+    /// in 10⁻⁸ of the quote currency. `None`: it cannot be computed.
+    pub(super) after: Option<(i128, i128)>,
 }
 
 impl Context<'_> {
@@ -118,11 +165,96 @@ impl Context<'_> {
         self.reach() <= 0
     }
 
+    /// Whether reasons that only halt are passed over: an audited flatten, as long as it only reduces.
+    #[inline]
+    pub(super) fn may_pass_halt(&self) -> bool {
+        self.flatten && self.only_reduces()
+    }
+
+    /// Position if all buys are filled, and if all sells are, with this order among them.
+    #[inline]
+    pub(super) fn span_after(&self) -> (i128, i128) {
+        let (high, low) = self.state.span();
+        match self.wanted.side {
+            Side::Buy => (high + i128::from(self.wanted.qty), low),
+            Side::Sell => (high, low - i128::from(self.wanted.qty)),
+        }
+    }
+
+    /// The instrument's worst-case value after this order.
+    #[inline]
+    pub(super) fn own_after(&self) -> Option<i128> {
+        let (high, low) = self.after?;
+        Some(high.checked_abs()?.max(low.checked_abs()?))
+    }
+
+    /// The host's gross value after this order; `None` while any instrument cannot be valued.
+    #[inline]
+    pub(super) fn gross_after(&self) -> Option<i128> {
+        let own = self.own_after().filter(|_| self.totals.unknown == 0)?;
+        self.totals.sum.gross_e8.checked_sub(self.state.part.gross_e8)?.checked_add(own)
+    }
+
+    /// The host's net value in the order's direction after this order and all that is open on its side, on the whole host.
+    #[inline]
+    pub(super) fn net_after(&self) -> Option<i128> {
+        let (high, low) = self.after.filter(|_| self.totals.unknown == 0)?;
+        let (sum, part) = (&self.totals.sum, &self.state.part);
+        match self.wanted.side {
+            Side::Buy => sum.high_e8.checked_sub(part.high_e8)?.checked_add(high),
+            Side::Sell => sum.low_e8.checked_sub(part.low_e8)?.checked_add(low)?.checked_neg(),
+        }
+    }
+
+    /// Whether a tail figure of the host is at most `limit` after this order: the larger one of history and covariances. While an
+    /// instrument has too few returns, a configured part of the gross value stands for both; without one it is not known.
+    /// `limits` has the limit in place, and none for the other figure.
+    #[inline]
+    pub(super) fn tail_after(&self, limit: i128, limits: impl Fn(f64) -> Tail, pick: impl Fn(Tail) -> f64) -> Outcome {
+        let Some((after, index)) = self.after.map(|after| (exposure(after), self.instrument.id.index())) else {
+            return Outcome::Unknown;
+        };
+        let normal = after.and_then(|after| self.portfolio.parametric_with(index, after));
+        let Some((after, normal)) = after.zip(normal) else {
+            let cold = self.settings.cold_tail_ppm;
+            let gross = self.gross_after().and_then(|gross| div_ceil(gross.checked_mul(cold?)?, 1_000_000));
+            return Outcome::at_most(gross, limit);
+        };
+        let most = limit as f64 / 1e8;
+        let history = self.portfolio.historical_at_most(index, after, limits(most));
+        match (to_e8(pick(normal)), history) {
+            (None, _) | (_, None) => Outcome::Unknown,
+            (normal, Some(Ok(()))) => Outcome::at_most(normal, limit),
+            (Some(normal), Some(Err(tail))) => match to_e8(pick(tail)) {
+                Some(history) => Outcome::Refuse { value: normal.max(history).max(limit.saturating_add(1)), limit },
+                None => Outcome::Unknown,
+            },
+        }
+    }
+
+    /// Whether `bucket` has one more, by the window of the rates. Exits may use as much again: what was spent on entries
+    /// never holds them back.
+    #[inline]
+    pub(super) fn within_rate(&self, bucket: &Bucket, limit: i128) -> Outcome {
+        let rate = Rate { limit, window: self.settings.rate_window };
+        let allowance = if self.only_reduces() { limit.saturating_mul(2) } else { limit };
+        if bucket.fits(rate, self.now, 1, allowance) {
+            return Outcome::Pass;
+        }
+        Outcome::Refuse { value: bucket.in_use(rate, self.now, 1), limit: allowance }
+    }
+
     /// Twice the mid of the market section, if both sides are there.
     #[inline]
     pub(super) fn mid2(&self) -> Option<i128> {
         mid2(self.market)
     }
+}
+
+/// An instrument's exposure out of its signed values in 10⁻⁸ of the quote currency, all buys filled and all sells filled.
+#[inline]
+pub(super) fn exposure((high_e8, low_e8): (i128, i128)) -> Option<Exposure> {
+    Exposure::new(low_e8 as f64 / 1e8, high_e8 as f64 / 1e8)
 }
 
 /// Twice the mid, if both sides are there and not crossed.
@@ -132,57 +264,102 @@ pub(super) fn mid2(market: &MarketSection) -> Option<i128> {
     both.then(|| i128::from(market.bid.px.0) + i128::from(market.ask.px.0))
 }
 
-/// One pre-trade check.
-pub trait Check: Sized {
+/// One pre-trade check. It keeps nothing: what it looks at is in the [`Context`], its limit is given, so that a limit can be
+/// another one with the next input, and for each instrument.
+pub trait Check {
     /// `CATEGORY_CONDITION`, as people and exports see it.
     const NAME: &'static str;
     /// In what its value and limit are counted.
     const UNIT: Unit;
+    /// Which side of the limit is right.
+    const SENSE: Sense = Sense::AtMost;
+    /// The key of its limit in the configuration; `None` = it has no limit.
+    const KEY: Option<&'static str> = None;
+    /// Whether an instrument may have a limit of its own.
+    const PER_INSTRUMENT: bool = false;
 
-    /// The check with its limit.
+    /// Its limit in its own unit; `None` if it has none.
     ///
     /// # Errors
     /// [`ConfigError::MissingLimit`] if the configuration does not give it.
-    fn new(limits: &Limits) -> Result<Self, ConfigError>;
+    fn limit(_limits: &Limits) -> Result<Option<i128>, ConfigError> {
+        Ok(None)
+    }
 
     /// Looks at one order.
-    fn check(&self, context: &Context<'_>) -> Outcome;
+    fn check(limit: i128, context: &Context<'_>) -> Outcome;
 }
 
-/// `number name => module::Type,` rows become the table: one field per check, asked in the order of the rows.
+/// A row of the table, as data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Stored number.
+    pub code: u8,
+    /// `CATEGORY_CONDITION`.
+    pub name: &'static str,
+    /// In what value and limit are counted.
+    pub unit: Unit,
+    /// Which side of the limit is right.
+    pub sense: Sense,
+    /// The limit's key in `[risk.limits]`; `None` = it has no limit, and none can be set.
+    pub key: Option<&'static str>,
+    /// Whether an instrument may have a limit of its own.
+    pub per_instrument: bool,
+}
+
+impl Row {
+    /// The row of a check.
+    pub const fn of<C: Check>(code: u8) -> Self {
+        Self { code, name: C::NAME, unit: C::UNIT, sense: C::SENSE, key: C::KEY, per_instrument: C::PER_INSTRUMENT }
+    }
+}
+
+/// `number name => Type,` rows become the table; the checks are asked in the order of the rows.
 macro_rules! checks {
-    ($( $code:literal $name:ident => $module:ident :: $type:ident, )+) => {
-        /// All checks with their limits.
-        pub(super) struct Checks { $( pub(super) $name: $module::$type, )+ }
+    ($( $code:literal $name:ident => $type:ident, )+) => {
+        /// How many checks there are.
+        pub const ROWS: usize = [$( $code ),+].len();
 
-        impl Checks {
-            /// # Errors
-            /// The first missing or impossible limit.
-            pub(super) fn new(limits: &config::Limits) -> Result<Self, ConfigError> {
-                Ok(Self { $( $name: <$module::$type as check::Check>::new(limits)?, )+ })
-            }
+        /// One limit for each check, in the order of the rows; 0 where it has none.
+        pub(in crate::risk) type LimitRow = [i128; ROWS];
 
-            /// The first refusal in the order of the rows.
-            #[inline]
-            pub(super) fn run(&self, context: &check::Context<'_>) -> Result<(), check::Refusal> {
-                $( match check::Check::check(&self.$name, context) {
-                    check::Outcome::Pass => {}
-                    check::Outcome::Refuse { value, limit } => return Err(check::Refusal { code: $code, value, limit }),
-                    check::Outcome::Unknown => {
-                        return Err(check::Refusal { code: check::UNKNOWN, value: $code, limit: 0 });
-                    }
-                } )+
-                Ok(())
-            }
-        }
+        /// Place of a check in the table.
+        #[allow(non_camel_case_types, missing_docs)]
+        #[derive(Clone, Copy)]
+        pub(in crate::risk) enum At { $( $name, )+ }
 
-        /// The table as data: stored number, name, unit; in the order in which the checks are asked.
-        pub const TABLE: &[(u8, &str, check::Unit)] =
-            &[ $( ($code, <$module::$type as check::Check>::NAME, <$module::$type as check::Check>::UNIT), )+ ];
+        /// The table as data, in the order in which the checks are asked.
+        pub const TABLE: &[Row; ROWS] = &[ $( Row::of::<$name::$type>($code), )+ ];
 
         /// Stored numbers of the checks.
         pub mod code { $( #[doc = concat!("Number of the check `", stringify!($name), "`.")]
             #[allow(non_upper_case_globals)] pub const $name: u8 = $code; )+ }
+
+        /// The limits that `limits` gives, and bit i set for row i; a key that is not there is an error unless `partial`.
+        pub(in crate::risk) fn read(limits: &Limits, partial: bool) -> Result<(LimitRow, u64), ConfigError> {
+            let (mut row, mut given) = ([0; ROWS], 0);
+            $( match <$name::$type as Check>::limit(limits) {
+                Ok(Some(limit)) => {
+                    row[At::$name as usize] = limit;
+                    given |= 1 << At::$name as usize;
+                }
+                Ok(None) => {}
+                Err(ConfigError::MissingLimit(_)) if partial => {}
+                Err(error) => return Err(error),
+            } )+
+            Ok((row, given))
+        }
+
+        /// The first refusal in the order of the rows.
+        #[inline]
+        pub(in crate::risk) fn run(limits: &LimitRow, context: &Context<'_>) -> Result<(), Refusal> {
+            $( match <$name::$type as Check>::check(limits[At::$name as usize], context) {
+                Outcome::Pass => {}
+                Outcome::Refuse { value, limit } => return Err(Refusal { code: $code, value, limit }),
+                Outcome::Unknown => return Err(Refusal { code: UNKNOWN, value: $code, limit: 0 }),
+            } )+
+            Ok(())
+        }
     };
 }
 pub(super) use checks;

@@ -1,18 +1,42 @@
 //! Edge: what the risk stage is told. There is no default for a limit: a configuration without one does not load.
 
+use super::money::{QTY_DECIMALS, QUOTE_DECIMALS};
+use super::{breaker, portfolio, sizing_models};
 use crate::types::decimal::{Decimal, DecimalError};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Configuration of the risk stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// What the host trades with, as a decimal text in the quote currency: leverage is measured by it and by what was won
+    /// and lost since. It must be given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capital: Option<String>,
+    /// What counts as value at risk and expected shortfall of the host while an instrument has too few returns, in 10⁻⁶ of
+    /// the gross value. Left out: they are not known then, and their limits refuse new risk until they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cold_tail_ppm: Option<u32>,
     /// From signal to wanted position.
     pub sizing: Sizing,
     /// From wanted position to orders.
     pub orders: Orders,
     /// The limits of the checks. Every one must be given.
     pub limits: Limits,
+    /// How far a command may loosen a limit. What is not given cannot be loosened beyond `limits` at all.
+    pub ceilings: Limits,
+    /// How a position is sized, in place of `[risk.sizing] notional_per_position`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<sizing_models::Config>,
+    /// Returns, value at risk and expected shortfall.
+    pub portfolio: portfolio::Config,
+    /// The high-water mark of the drawdown.
+    pub drawdown: portfolio::drawdown::Config,
+    /// Circuit breakers; a scope that is not given has none.
+    pub breakers: breaker::Config,
+    /// What single instruments have of their own, by symbol.
+    pub instruments: BTreeMap<String, InstrumentLimits>,
 }
 
 /// How large a position is wanted.
@@ -104,27 +128,136 @@ pub struct Limits {
     /// Largest distance of an order's price from the mid, and from the venue's mark where there is one, in 10⁻⁶.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_collar_ppm: Option<u32>,
+    /// Largest distance from the last trade, in 10⁻⁶. Without a trade so far there is nothing to compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_collar_ppm: Option<u32>,
+    /// Largest distance from the instrument's `reference_price`, or else from the first mid of the UTC day (since the
+    /// start of the process), in 10⁻⁶.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub static_collar_ppm: Option<u32>,
+    /// Largest age of the best bid and ask that an order is priced by, in milliseconds of input time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_price_age_ms: Option<u64>,
     /// Largest position of one instrument with all that is in flight, in whole units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_position: Option<String>,
     /// Largest value of all positions with all that is in flight, in the quote currency.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_gross_notional: Option<String>,
-    /// Most orders of one instrument in one window, at most 100 000.
+    /// Largest value of all longs less all shorts, of either sign, with all that is in flight, in the quote currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_net_notional: Option<String>,
+    /// Largest gross value ÷ (capital + profit and loss), as a decimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_leverage: Option<String>,
+    /// Largest part of one instrument in the gross value (or in `concentration_base`, where the gross is smaller), in 10⁻⁶.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concentration_ppm: Option<u32>,
+    /// Gross value from which on a part is a concentration, in the quote currency: the first position is always all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concentration_base: Option<String>,
+    /// Orders of one instrument in a burst, and again in every window, at most 100 000. Exits may go as far again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orders_per_window: Option<u32>,
-    /// Most orders of the host in one window, at most 100 000.
+    /// Orders of the host, the same way, at most 100 000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orders_per_window_total: Option<u32>,
-    /// Length of the window, in milliseconds of input time.
+    /// Orders and cancels of the host, the same way, at most 100 000. Cancels count and are never refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages_per_window: Option<u32>,
+    /// Length of the window, in milliseconds of input time, at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_window_ms: Option<u64>,
+    /// Orders of one instrument and side that are filled, wholly or partly, in a burst of `repeat_window_ms`: then the side
+    /// is stopped until a person enables it again. At most 100 000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat_executions: Option<u32>,
+    /// Length of that window, in milliseconds of input time, at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat_window_ms: Option<u64>,
+    /// Least time between two orders of the same instrument, side, price and quantity, in milliseconds of input time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicate_window_ms: Option<u64>,
     /// Most working and in-flight orders of the host; at most `orders.orders_max`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_open_orders: Option<u32>,
     /// Largest loss of a UTC day (realised of the day + unrealised − fees of the day), in the quote currency.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_daily_loss: Option<String>,
+    /// Largest fall of profit and loss from the highest that it has been, in the quote currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_drawdown: Option<String>,
+    /// Largest value at risk of all positions with all that is in flight, in the quote currency; see `[risk.portfolio]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_var: Option<String>,
+    /// Largest expected shortfall, the same way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_expected_shortfall: Option<String>,
+}
+
+/// What one instrument has of its own: `[risk.instruments.SYMBOL]` or `[risk.instruments."SYMBOL.VENUE"]`. What is not given
+/// is as on the whole host. The instrument need not be known yet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InstrumentLimits {
+    /// No new risk: orders may only make the position smaller. No command lifts it.
+    pub restricted: bool,
+    /// What the static collar is measured from, as a decimal text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference_price: Option<String>,
+    /// See [`Limits::max_order_qty`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_order_qty: Option<String>,
+    /// See [`Limits::max_order_notional`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_order_notional: Option<String>,
+    /// See [`Limits::price_collar_ppm`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_collar_ppm: Option<u32>,
+    /// See [`Limits::last_collar_ppm`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_collar_ppm: Option<u32>,
+    /// See [`Limits::static_collar_ppm`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub static_collar_ppm: Option<u32>,
+    /// See [`Limits::max_price_age_ms`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_price_age_ms: Option<u64>,
+    /// See [`Limits::max_position`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_position: Option<String>,
+    /// See [`Limits::max_concentration_ppm`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concentration_ppm: Option<u32>,
+    /// See [`Limits::orders_per_window`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders_per_window: Option<u32>,
+    /// See [`Limits::repeat_executions`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat_executions: Option<u32>,
+    /// See [`Limits::duplicate_window_ms`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicate_window_ms: Option<u64>,
+}
+
+impl InstrumentLimits {
+    /// The limits among them.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            max_order_qty: self.max_order_qty.clone(),
+            max_order_notional: self.max_order_notional.clone(),
+            price_collar_ppm: self.price_collar_ppm,
+            last_collar_ppm: self.last_collar_ppm,
+            static_collar_ppm: self.static_collar_ppm,
+            max_price_age_ms: self.max_price_age_ms,
+            max_position: self.max_position.clone(),
+            max_concentration_ppm: self.max_concentration_ppm,
+            orders_per_window: self.orders_per_window,
+            repeat_executions: self.repeat_executions,
+            duplicate_window_ms: self.duplicate_window_ms,
+            ..Limits::default()
+        }
+    }
 }
 
 /// Why a configuration does not load.
@@ -143,6 +276,11 @@ pub enum ConfigError {
         /// What is wrong with it.
         source: DecimalError,
     },
+    /// A ceiling that allows less than the limit below it.
+    #[error(
+        "the ceiling `{0}` is tighter than the limit in force at the start; raise the ceiling or tighten the limit"
+    )]
+    Ceiling(&'static str),
     /// A number outside its range.
     #[error("`{name}` must be within {range}")]
     Range {
@@ -153,9 +291,39 @@ pub enum ConfigError {
     },
 }
 
-/// The limit, or the error that it is missing.
-pub(super) fn limit<T: Clone>(value: Option<&T>, name: &'static str) -> Result<T, ConfigError> {
-    value.cloned().ok_or(ConfigError::MissingLimit(name))
+/// The value, or the error that it is missing.
+pub(super) fn given<T>(value: Option<T>, name: &'static str) -> Result<T, ConfigError> {
+    value.ok_or(ConfigError::MissingLimit(name))
+}
+
+/// A limit in whole units of quantity, × 10¹⁸.
+pub(super) fn quantity(value: Option<&String>, name: &'static str) -> Result<Option<i128>, ConfigError> {
+    amount(given(value, name)?, name, QTY_DECIMALS).map(Some)
+}
+
+/// A limit in the quote currency, × 10⁸.
+pub(super) fn quote(value: Option<&String>, name: &'static str) -> Result<Option<i128>, ConfigError> {
+    amount(given(value, name)?, name, QUOTE_DECIMALS).map(Some)
+}
+
+/// A limit that is a number within 0..=`max`.
+pub(super) fn number(value: Option<u32>, max: u32, name: &'static str) -> Result<Option<i128>, ConfigError> {
+    count(given(value, name)?, max, name, "0..=100000").map(|n| Some(i128::from(n)))
+}
+
+/// A limit that is a ratio, × 10⁶.
+pub(super) fn ratio(value: Option<&String>, name: &'static str) -> Result<Option<i128>, ConfigError> {
+    amount(given(value, name)?, name, 6).map(Some)
+}
+
+/// A limit in 10⁻⁶.
+pub(super) fn ppm(value: Option<u32>, name: &'static str) -> Result<Option<i128>, ConfigError> {
+    given(value, name).map(|n| Some(i128::from(n)))
+}
+
+/// A limit in milliseconds, as nanoseconds.
+pub(super) fn span(value: Option<u64>, name: &'static str) -> Result<Option<i128>, ConfigError> {
+    millis(given(value, name)?, name).map(|n| Some(i128::from(n)))
 }
 
 /// A decimal text ≥ 0 at `decimals` (8 or 18).

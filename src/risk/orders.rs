@@ -22,6 +22,12 @@ pub(super) struct Record {
     pub(super) since: UnixNanos,
     /// Still counted as in flight or working.
     pub(super) live: bool,
+    /// Part of an operator's flatten.
+    pub(super) exit: bool,
+    /// The venue answered it.
+    pub(super) answered: bool,
+    /// Twice the mid that it was decided at, in price units; 0 = not known.
+    pub(super) mid2: i64,
     /// Approved by us, not found in a report.
     own: bool,
     prev: u32,
@@ -38,7 +44,28 @@ impl Record {
         qty: i64,
         since: UnixNanos,
     ) -> Self {
-        Self { id, instrument, side, px, qty, cum: 0, since, live: true, own: true, prev: NIL, next: NIL }
+        Self {
+            id,
+            instrument,
+            side,
+            px,
+            qty,
+            cum: 0,
+            since,
+            live: true,
+            exit: false,
+            answered: false,
+            mid2: 0,
+            own: true,
+            prev: NIL,
+            next: NIL,
+        }
+    }
+
+    /// Ours, live, and nothing of it filled so far.
+    #[inline]
+    pub(super) fn is_unfilled(&self) -> bool {
+        self.live && self.own && self.cum == 0
     }
 
     /// What may still be filled.
@@ -53,10 +80,17 @@ impl Record {
 pub(super) struct List {
     head: u32,
     tail: u32,
+    len: u32,
 }
 
 impl List {
-    pub(super) const EMPTY: Self = Self { head: NIL, tail: NIL };
+    pub(super) const EMPTY: Self = Self { head: NIL, tail: NIL, len: 0 };
+
+    /// How many orders are in it.
+    #[inline]
+    pub(super) const fn len(self) -> u32 {
+        self.len
+    }
 
     #[inline]
     pub(super) const fn is_empty(self) -> bool {
@@ -156,6 +190,7 @@ impl Orders {
             None => list.head = at,
         }
         list.tail = at;
+        list.len += 1;
         self.put(at, record);
         self.live += 1;
         true
@@ -186,6 +221,7 @@ impl Orders {
             None => list.tail = prev,
         }
         self.live -= 1;
+        list.len -= 1;
         self.make_room();
         self.remember(at);
     }

@@ -5,7 +5,10 @@
 //! overtake each other, the fills in between are booked at the price of the one that came first.
 
 use super::account::day_of;
+use super::bucket::Rate;
+use super::checks::At;
 use super::orders::Record;
+use super::outcome;
 use super::stage::RiskStage;
 use crate::event::input::Input;
 use crate::event::report::{ExecType, Report};
@@ -26,6 +29,11 @@ impl RiskStage {
         {
             state.fault = true;
         }
+        if let Some(state) = self.states.get_mut(index) {
+            state.touch();
+            state.settle();
+        }
+        self.refresh(index, input.ts_recv);
         booked.unwrap_or(false)
     }
 
@@ -48,15 +56,24 @@ impl RiskStage {
         if record.instrument != input.instrument || record.side != side {
             return None;
         }
+        let window = self.settings.repeat_window;
         let state = self.states.get_mut(input.instrument.index())?;
         let instrument = state.instrument.as_ref()?;
         let new = report.cum_qty.0.saturating_sub(record.cum).max(0);
+        let banked = state.account.realized.checked_sub(state.account.fees)?;
         if new > 0 {
             state.account.fill(instrument, side, new, report.last_px.0, report.fee, day_of(input.ts_recv))?;
         }
-        let (before, record_id) = (record.leaves(), record.id);
+        let pnl = state.account.realized.checked_sub(state.account.fees)?.checked_sub(banked)?;
+        outcome::tell(&mut self.breakers, input.ts_recv, instrument, &record, report, exec, (new, pnl));
+        let (before, was_unfilled, record_id) = (record.leaves(), record.is_unfilled(), record.id);
+        if new > 0 && record.cum == 0 {
+            let rate = Rate { limit: state.limits[At::repeat_throttle as usize], window };
+            state.repeats[side as usize - 1].executed(rate, input.ts_recv);
+        }
         let record = self.orders.get_mut(at)?;
         record.cum = record.cum.max(report.cum_qty.0);
+        record.answered = true;
         if exec == ExecType::Replaced && report.cum_qty.0 >= record.cum {
             record.qty = report.cum_qty.0.checked_add(report.leaves_qty.0)?;
             record.px = report.last_px.0;
@@ -68,15 +85,14 @@ impl RiskStage {
         if record.live && (ended || used_up || record.cum >= record.qty) {
             self.orders.finish(at, &mut state.list);
         }
-        let after = self.orders.get(at).filter(|r| r.id == record_id).map_or(0, Record::leaves);
-        let open = match side {
-            Side::Buy => &mut state.open_buy,
-            Side::Sell => &mut state.open_sell,
-        };
-        *open = open.checked_sub(before)?.checked_add(after)?;
-        if state.list.is_empty() {
-            state.cancelling = false;
+        let now = self.orders.get(at).filter(|r| r.id == record_id);
+        let (after, is_unfilled) = now.map_or((0, false), |r| (r.leaves(), r.is_unfilled()));
+        if was_unfilled && !is_unfilled {
+            let side = &mut state.repeats[side as usize - 1];
+            side.unfilled = side.unfilled.saturating_sub(1);
         }
+        let open = state.open_mut(side);
+        *open = open.checked_sub(before)?.checked_add(after)?;
         Some(new > 0)
     }
 
@@ -90,11 +106,14 @@ impl RiskStage {
         side: Side,
         id: ClientOrderId,
     ) -> Option<bool> {
+        let window = self.settings.repeat_window;
         let state = self.states.get_mut(input.instrument.index())?;
         let instrument = state.instrument.as_ref()?;
         let new = if exec == ExecType::Trade { report.last_qty.0 } else { 0 };
         if new > 0 {
             state.account.fill(instrument, side, new, report.last_px.0, report.fee, day_of(input.ts_recv))?;
+            let rate = Rate { limit: state.limits[At::repeat_throttle as usize], window };
+            state.repeats[side as usize - 1].executed(rate, input.ts_recv);
         }
         let qty = report.cum_qty.0.saturating_add(report.leaves_qty.0);
         let mut record = Record::new(id, input.instrument, side, report.last_px.0, qty, input.ts_recv);

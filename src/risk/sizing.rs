@@ -3,6 +3,7 @@
 use super::check::Wanted;
 use super::config::{self, ConfigError, Style};
 use super::money;
+use super::sizing_models::SizeRule;
 use crate::event::execution::{OrderType, TimeInForce};
 use crate::event::market::MarketSection;
 use crate::event::signal::{Direction, SignalSection};
@@ -31,10 +32,13 @@ pub(super) struct Sizer {
     style: Style,
     post_only: bool,
     slippage_ticks: i64,
+    /// Sizes the position in place of `notional_e8`.
+    pub(super) rule: Option<SizeRule>,
 }
 
 impl Sizer {
-    pub(super) fn new(sizing: &config::Sizing, orders: &config::Orders) -> Result<Self, ConfigError> {
+    pub(super) fn new(config: &config::Config) -> Result<Self, ConfigError> {
+        let (sizing, orders) = (&config.sizing, &config.orders);
         if !(0.0..=1.0).contains(&sizing.confidence_min) {
             return Err(ConfigError::Range { name: "confidence_min", range: "0..=1" });
         }
@@ -47,6 +51,7 @@ impl Sizer {
             style: orders.style,
             post_only: orders.post_only,
             slippage_ticks: i64::from(orders.slippage_ticks),
+            rule: config.size.as_ref().map(SizeRule::new).transpose()?,
         })
     }
 
@@ -85,11 +90,17 @@ impl Sizer {
         i64::try_from(units / lot * lot).ok().map(|units| direction.sign() * units)
     }
 
-    /// What to do to get from `position` with what is open to `target`. `None` on overflow.
+    /// What to do to get from `position` with what is open to `target`; `exact`: without the dead band. `None` on overflow.
     #[inline]
-    pub(super) fn step(&self, lot: i64, target: i64, position: i64, open_buy: i64, open_sell: i64) -> Option<Move> {
+    pub(super) fn step(
+        &self,
+        lot: i64,
+        target: i64,
+        exact: bool,
+        (position, open_buy, open_sell): (i64, i64, i64),
+    ) -> Option<Move> {
         let want = i128::from(target) - i128::from(position);
-        let band = i128::from(target).abs() * self.rebalance_ppm / 1_000_000;
+        let band = if exact { 0 } else { i128::from(target).abs() * self.rebalance_ppm / 1_000_000 };
         let (open_buy, open_sell) = (i128::from(open_buy), i128::from(open_sell));
         let (side, same, opposite) = match want.cmp(&0) {
             core::cmp::Ordering::Greater => (Side::Buy, open_buy, open_sell),
@@ -111,10 +122,23 @@ impl Sizer {
         Some(if qty <= 0 || rest <= band { Move::Stay } else { Move::Trade(side, qty) })
     }
 
-    /// The order for `qty` on `side`; both sides of the market are there. `None` on overflow.
+    /// The most of `qty` that one order may have, at least one lot: an exit larger than a limit is cut, not refused. The limits
+    /// are a quantity × 10¹⁸ and a value × 10⁸; `px` is the order's price.
+    pub(super) fn cut(instrument: &Instrument, qty: i64, px: i64, qty_e18: i128, notional_e8: i128) -> Option<i64> {
+        let lot = i128::from(instrument.lot_size.0);
+        let by_qty = qty_e18 / money::qty_e18(1, instrument.qty_decimals)?;
+        let a_lot = money::notional_e8(instrument, lot, 2 * i128::from(px))?;
+        let by_notional = if a_lot == 0 { i128::MAX } else { (notional_e8 / a_lot).checked_mul(lot)? };
+        let most = i128::from(qty).min(by_qty).min(by_notional) / lot * lot;
+        i64::try_from(most.max(lot)).ok()
+    }
+
+    /// The order for `qty` on `side`, in the configured style or at once (`urgent`); both sides of the market are there.
+    /// `None` on overflow.
     #[inline]
     pub(super) fn order(
         &self,
+        urgent: bool,
         instrument: &Instrument,
         market: &MarketSection,
         side: Side,
@@ -124,7 +148,8 @@ impl Sizer {
         let resting = if self.post_only { TimeInForce::Gtx } else { TimeInForce::Gtc };
         let beyond = tick.checked_mul(self.slippage_ticks)?;
         let mid2 = i128::from(bid) + i128::from(ask);
-        let (raw, order_type, time_in_force) = match (self.style, side) {
+        let style = if urgent { Style::Cross } else { self.style };
+        let (raw, order_type, time_in_force) = match (style, side) {
             (Style::OwnBest, Side::Buy) => (bid, OrderType::Limit, resting),
             (Style::OwnBest, Side::Sell) => (ask, OrderType::Limit, resting),
             (Style::Mid, Side::Buy) => (i64::try_from(mid2.div_euclid(2)).ok()?, OrderType::Limit, resting),
@@ -154,7 +179,8 @@ mod tests {
     fn sizer(notional: &str, ppm: u32, style: Style) -> Sizer {
         let sizing =
             config::Sizing { notional_per_position: notional.into(), rebalance_ppm: ppm, ..config::Sizing::default() };
-        Sizer::new(&sizing, &config::Orders { style, ..config::Orders::default() }).unwrap()
+        let orders = config::Orders { style, ..config::Orders::default() };
+        Sizer::new(&config::Config { sizing, orders, ..config::Config::default() }).unwrap()
     }
 
     #[test]
@@ -176,7 +202,7 @@ mod tests {
     #[test]
     fn a_step_counts_what_is_in_flight() {
         let check = |ppm, (target, position, buy, sell), expected| {
-            assert_eq!(sizer("1", ppm, Style::Cross).step(5, target, position, buy, sell), Some(expected));
+            assert_eq!(sizer("1", ppm, Style::Cross).step(5, target, false, (position, buy, sell)), Some(expected));
         };
         check(0, (100, 0, 0, 0), Move::Trade(Side::Buy, 100));
         check(0, (100, 30, 20, 0), Move::Trade(Side::Buy, 50));
@@ -198,7 +224,7 @@ mod tests {
     fn prices_are_on_the_tick_and_never_nearer_to_the_other_side() {
         let spec = Instrument { tick_size: Px(5), ..instrument(0) };
         let check = |style, side, expected| {
-            let order = sizer("1", 0, style).order(&spec, &market(100, 115), side, 1).unwrap();
+            let order = sizer("1", 0, style).order(false, &spec, &market(100, 115), side, 1).unwrap();
             assert_eq!(order.px, expected, "{style:?} {side}");
         };
         check(Style::OwnBest, Side::Buy, 100);

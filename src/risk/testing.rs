@@ -1,13 +1,15 @@
 //! Hot: what the room's tests share: an instrument, a market, a signal, a stage with generous limits.
 
 use super::config::{Config, Limits, Orders, Sizing, Style};
+use super::portfolio;
 use super::stage::RiskStage;
 use crate::event::definition::Definition;
 use crate::event::execution::ExecutionSection;
 use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind, Level, Nothing};
 use crate::event::market::{MarketSection, flags};
+use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
 use crate::event::report::{ExecType, Report};
-use crate::event::risk::{RiskSection, Verdict};
+use crate::event::risk::{OperatorOutcome, RiskSection, Verdict, marks};
 use crate::event::signal::{Direction, SignalSection};
 use crate::types::ids::{ClientOrderId, InstrumentId, SourceId};
 use crate::types::instrument::{Calendar, Contract, Instrument, Symbol, VenueKind};
@@ -56,22 +58,40 @@ pub(super) fn wide() -> Limits {
         max_order_qty: much(),
         max_order_notional: much(),
         price_collar_ppm: Some(1_000_000),
+        last_collar_ppm: Some(1_000_000),
+        static_collar_ppm: Some(100_000_000),
+        max_price_age_ms: Some(864_000_000),
         max_position: much(),
         max_gross_notional: much(),
+        max_net_notional: much(),
+        max_leverage: much(),
+        max_concentration_ppm: Some(1_000_000),
+        concentration_base: much(),
         orders_per_window: Some(1_000),
         orders_per_window_total: Some(1_000),
+        messages_per_window: Some(10_000),
         rate_window_ms: Some(1_000),
+        repeat_executions: Some(100_000),
+        repeat_window_ms: Some(1),
+        duplicate_window_ms: Some(0),
         max_open_orders: Some(64),
         max_daily_loss: much(),
+        max_drawdown: much(),
+        max_var: much(),
+        max_expected_shortfall: much(),
     }
 }
 
 /// 100 units a position at the mid of 100, at the own best price, no dead band, no cool-down.
 pub(super) fn config(limits: Limits) -> Config {
     Config {
+        capital: Some("1000000".into()),
+        cold_tail_ppm: Some(50_000),
         sizing: Sizing { notional_per_position: "10000".into(), rebalance_ppm: 0, ..Sizing::default() },
         orders: Orders { style: Style::OwnBest, cooldown_ms: 0, orders_max: 64, finished_max: 64, ..Orders::default() },
         limits,
+        portfolio: portfolio::Config { window: 20, samples_min: 5, covariance_max: 8, ..portfolio::Config::default() },
+        ..Config::default()
     }
 }
 
@@ -105,7 +125,7 @@ impl Bench {
         input.sequence = self.sequence;
         input.ts_recv = self.now;
         self.stage.on_slot(&input, market, signal, &mut self.last);
-        if input.kind < 6 && input.kind != 3 || self.last.verdict != 0 {
+        if input.kind < 7 && input.kind != 3 || self.last.verdict != 0 || self.last.has(marks::NOTED) {
             self.audit.push((input, self.last));
         }
         self.last
@@ -127,6 +147,38 @@ impl Bench {
 
     pub(super) fn define(&mut self, spec: &Instrument) -> RiskSection {
         self.bare(InputKind::Definition, spec.id, &Definition::of(spec))
+    }
+
+    /// A person's command, about `instrument` or `NONE`.
+    pub(super) fn command(&mut self, instrument: InstrumentId, command: &OperatorCommand) -> RiskSection {
+        let input = command.input(instrument, 0);
+        self.feed(input, &MarketSection::zeroed(), &SignalSection::zeroed())
+    }
+
+    /// The trading state of the host, or of one instrument.
+    pub(super) fn set_state(&mut self, instrument: InstrumentId, to: ScopeState) -> RiskSection {
+        let scope = if instrument.is_some() { Scope::Instrument } else { Scope::Host };
+        let command = OperatorCommand {
+            state: to.code(),
+            ..OperatorCommand::new(OperatorAction::SetState, scope, "ann", "test")
+        };
+        let section = self.command(instrument, &command);
+        assert_eq!(section.outcome(), OperatorOutcome::Accepted);
+        section
+    }
+
+    /// A limit of the host, or of one instrument.
+    pub(super) fn set_limit(&mut self, instrument: InstrumentId, limit: u8, old: i128, new: i128) -> RiskSection {
+        let scope = if instrument.is_some() { Scope::Instrument } else { Scope::Host };
+        let command =
+            OperatorCommand { old, new, limit, ..OperatorCommand::new(OperatorAction::SetLimit, scope, "ann", "test") };
+        self.command(instrument, &command)
+    }
+
+    /// A command without parameters.
+    pub(super) fn plain(&mut self, action: OperatorAction, instrument: InstrumentId) -> RiskSection {
+        let scope = if instrument.is_some() { Scope::Instrument } else { Scope::Host };
+        self.command(instrument, &OperatorCommand::new(action, scope, "ann", "test"))
     }
 
     /// A quote without a signal.

@@ -3,12 +3,14 @@
 
 use super::config::{Config, Limits, Orders};
 use super::testing::{Bench, config, instrument, wide};
+use super::{breaker, portfolio};
 use crate::event::input::{GateReason, Input};
 use crate::event::market::MarketSection;
+use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
 use crate::event::report::ExecType;
 use crate::event::risk::{RiskSection, Verdict};
 use crate::event::signal::{Direction, SignalSection};
-use crate::types::ids::ClientOrderId;
+use crate::types::ids::{ClientOrderId, InstrumentId};
 use crate::types::instrument::Instrument;
 use crate::types::price::Side;
 use bytemuck::Zeroable;
@@ -76,7 +78,7 @@ impl Session {
         let bid = 60 + i64::from(c);
         let scale = if id == 0 { self.scale } else { 1 };
         let open: Vec<usize> = (0..self.venue.len()).filter(|&i| self.venue[i].open).collect();
-        match kind % 16 {
+        match kind % 20 {
             0..=5 => {
                 let direction = [Direction::Long, Direction::Short, Direction::Flat][usize::from(b / 2) % 3];
                 let section = self.bench.ask(id, direction, bid * scale, (bid + 2) * scale);
@@ -124,8 +126,33 @@ impl Session {
                 self.position[0] *= 10;
                 self.bench.define(&Instrument { price_decimals: 1, qty_decimals: 1, ..instrument(0) })
             }
+            16 | 17 => self.command(id, b, c),
             _ => self.bench.quote(id, bid * scale, (bid + 2) * scale),
         }
+    }
+
+    /// A command of any kind, about anything.
+    fn command(&mut self, id: u32, b: u8, c: u8) -> RiskSection {
+        let action = OperatorAction::ALL[usize::from(c) % OperatorAction::ALL.len()];
+        let scope = Scope::ALL[usize::from(b) / 2 % Scope::ALL.len()];
+        let mut command = OperatorCommand::new(action, scope, "ann", "test");
+        command.scope_id = if scope == Scope::Venue { 6 } else { 0 };
+        // Mostly active, so that something goes on.
+        command.state = [1, 1, 1, 2, 3, 1][usize::from(b) / 8 % 6];
+        if action == OperatorAction::Target {
+            (command.new, command.until) = (i128::from(c) - 128, self.bench.now + i64::from(b) * 20_000_000);
+        }
+        if action == OperatorAction::SetLimit {
+            let at = usize::from(b) / 8 % super::ROWS;
+            let now = self.bench.stage.states[id as usize].limits[at];
+            command.limit = super::TABLE[at].code;
+            (command.old, command.new) = (now, now * i128::from(90 + c % 16) / 100);
+        }
+        if action == OperatorAction::Reenable && c & 64 != 0 {
+            command.limit = super::code::drawdown;
+        }
+        let about = if scope == Scope::Instrument { InstrumentId(id) } else { InstrumentId::NONE };
+        self.bench.command(about, &command)
     }
 }
 
@@ -138,10 +165,35 @@ fn tight() -> Config {
         orders_per_window_total: Some(60),
         max_open_orders: Some(5),
         max_daily_loss: Some("4000".into()),
+        max_drawdown: Some("6000".into()),
+        max_net_notional: Some("16000".into()),
+        messages_per_window: Some(90),
+        max_var: Some("900".into()),
+        repeat_executions: Some(30),
+        repeat_window_ms: Some(2_000),
+        duplicate_window_ms: Some(5),
         ..wide()
     };
     let base = config(limits);
-    Config { orders: Orders { cooldown_ms: 20, order_ttl_ms: 2_000, finished_max: 8, ..base.orders }, ..base }
+    let breaker = breaker::Limits {
+        rejects_ppm: Some(300_000),
+        loss: Some("500".into()),
+        orders_min: 3,
+        open_ms: 500,
+        window_ms: 2_000,
+        ..breaker::Limits::default()
+    };
+    Config {
+        breakers: breaker::Config { instrument: Some(breaker.clone()), strategy: Some(breaker), venue: None },
+        portfolio: portfolio::Config { interval_ms: 100, ..base.portfolio.clone() },
+        ceilings: Limits {
+            max_position: Some("150".into()),
+            max_gross_notional: Some("30000".into()),
+            ..Limits::default()
+        },
+        orders: Orders { cooldown_ms: 20, order_ttl_ms: 2_000, finished_max: 8, ..base.orders },
+        ..base
+    }
 }
 
 /// A small generator with a fixed seed (splitmix64).
@@ -156,6 +208,11 @@ fn random(state: &mut u64) -> u64 {
 fn in_flight_never_passes_a_limit_in_a_long_session() {
     let mut setting = Config { orders: Orders { cooldown_ms: 0, ..tight().orders }, ..tight() };
     setting.limits.max_daily_loss = Some("12000".into());
+    // These stop until a person comes.
+    setting.breakers = breaker::Config::default();
+    setting.limits.max_var = wide().max_var;
+    setting.limits.max_drawdown = wide().max_drawdown;
+    setting.limits.repeat_executions = wide().repeat_executions;
     let mut session = Session::new(&setting);
     let (mut seed, mut approved, mut refused, mut inputs) = (7, 0, [0u32; 256], 0u32);
     while approved < 100_000 && inputs < 4_000_000 {
@@ -166,8 +223,12 @@ fn in_flight_never_passes_a_limit_in_a_long_session() {
         }
         let r = random(&mut seed);
         let op = (r as u8, (r >> 8) as u8, (r >> 16) as u8, (r >> 24) as u8);
-        // No second scale here: the sum of the parts is compared in one.
-        let op = if op.0 % 16 == 15 && (20..24).contains(&op.3) { (0, op.1, op.2, op.3) } else { op };
+        // Neither commands nor a second scale here: the sum of the parts is compared in one, the limits are as they were.
+        let op = if op.0 % 20 == 15 && (20..24).contains(&op.3) || matches!(op.0 % 20, 16 | 17) {
+            (0, op.1, op.2, op.3)
+        } else {
+            op
+        };
         let section = session.step(op);
         session.venue.retain(|o| o.open);
         let (position, buy, sell) = (section.position.0, section.open_buy.0, section.open_sell.0);
@@ -208,10 +269,15 @@ proptest! {
     /// Continuous through an epoch, or rebuilt from the audit log and then through it: the same outputs, bit for bit.
     #[test]
     fn a_restart_changes_nothing(
+        sized in any::<bool>(),
         before in proptest::collection::vec(any::<Op>(), 1..250),
         after in proptest::collection::vec(any::<Op>(), 1..120),
     ) {
-        let setting = tight();
+        let mut setting = tight();
+        if sized {
+            let rule = "model = { kind = 'volatility_target', target = 3.0 }\n[caps]\ndrawdown_ppm = 20000\nnotional_max = '12000'";
+            setting.size = Some(toml::from_str(rule).unwrap());
+        }
         let mut live = Session::new(&setting);
         for op in before {
             live.step(op);
@@ -265,7 +331,7 @@ fn nonsense_is_survived() {
             noise(bytemuck::bytes_of_mut(&mut market));
             noise(bytemuck::bytes_of_mut(&mut signal));
             let r = random(&mut seed);
-            input.kind = if r % 100 < 5 { 1 + (r % 4) as u8 } else { [5, 16, 17, 18, 3, 18][(r % 6) as usize] };
+            input.kind = if r % 100 < 5 { 1 + (r % 4) as u8 } else { [5, 16, 17, 18, 3, 6][(r % 6) as usize] };
             input.flags = 3;
             if r & 16 == 0 {
                 input.instrument.0 &= 1;

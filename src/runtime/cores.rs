@@ -66,6 +66,12 @@ pub fn check_cores(cores: &[usize], allowed: &[usize]) -> Result<(), CoreError> 
     Ok(())
 }
 
+/// Gives way to every hot thread: for threads of the edge.
+pub fn lower_this_thread() {
+    // Not allowed is no fault: then the thread is one like the others.
+    let _ = rustix::process::nice(10);
+}
+
 /// Pins the calling thread and reads back that it holds.
 ///
 /// # Errors

@@ -100,7 +100,7 @@ fn a_sync_that_fails_once_closes_the_gate_for_good() {
     let gate = Arc::clone(&running.gate);
     until(Duration::from_secs(10), "the gate closes", || gate.is_journal_faulted());
     let closed = disk.faulty_since.lock().unwrap().unwrap().elapsed();
-    assert!(!gate.lets_new_order_pass(true), "the disk says that all is well again, and is not believed");
+    assert!(!gate.lets_new_order_pass(), "the disk says that all is well again, and is not believed");
     let sequence = shared.lock().unwrap().sequence;
     let outcome = running.wait().unwrap();
     let error = outcome.problems.fatal.clone().unwrap();
@@ -133,7 +133,7 @@ fn a_sync_that_stalls_closes_the_gate_until_it_is_over() {
     until(Duration::from_secs(10), "the gate closes", || gate.is_journal_stalled());
     let since = disk.faulty_since.lock().unwrap().unwrap();
     let closed = since.elapsed();
-    assert!(!gate.lets_new_order_pass(true));
+    assert!(!gate.lets_new_order_pass());
     let gated = gate.blocked();
     until(STALL + Duration::from_secs(20), "the gate opens again", || !gate.is_journal_stalled());
     let opened = since.elapsed();

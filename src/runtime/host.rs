@@ -1,5 +1,6 @@
 //! Edge: a host from a configuration: stages, journal, threads, one run, and what came of it.
 
+use super::attended::{Attended, with_mode_in_force};
 use super::clock::{Pacer, Tsc, wall_now};
 use super::complaint::Complaint;
 use super::cores;
@@ -8,6 +9,8 @@ use super::frames::block_channel;
 use super::group::Stages;
 use super::inflow::Inflow;
 use super::loader;
+use super::overseer::OverseerSetup;
+use super::overseer_plane::Facts;
 use super::patience::Patience;
 use super::problems::Problems;
 use super::recorder::View;
@@ -17,8 +20,10 @@ use super::topology::{self, Front, TopologyError, TopologySetup};
 use super::venue_side::{Exchange, VenueSide};
 use crate::config::{Config, ConfigError};
 use crate::control::gate::Gate;
+use crate::control::ticks::Ticks;
 use crate::event::input::EpochStart;
 use crate::journal::{self, Durability, JournalError, Writer, config_name, short_hash};
+use crate::ring::spsc;
 use crate::types::instrument::Instrument;
 use crate::types::time::{Nanos, UnixNanos};
 use crate::venue::capture::{CaptureError, CaptureReader, Packing};
@@ -27,6 +32,7 @@ use crate::venue::order_entry::HostTag;
 use crate::venue::sim::generator::Generator;
 use crate::venue::sim::latency::LatencyModel;
 use crate::venue::sim::recorded::RecordedVenue;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -111,6 +117,8 @@ pub struct RunOptions {
     pub start: Option<UnixNanos>,
     /// Definitions that were given in a file.
     pub definitions: Vec<Instrument>,
+    /// Whether there is to be a control plane, if the run is held to the wall.
+    pub plane: bool,
 }
 
 /// A run under way: what the thread that shows it may look at.
@@ -127,6 +135,9 @@ pub struct Running {
     pub restored: Restored,
     /// Epoch of this run.
     pub epoch: u64,
+    /// Where the control plane listens, if there is one.
+    pub plane: Option<std::net::SocketAddr>,
+    attended: Option<Attended>,
     thread: std::thread::JoinHandle<Result<Outcome, HostError>>,
 }
 
@@ -188,6 +199,18 @@ pub fn stages(config: &Config) -> Result<Stages, ConfigError> {
     })
 }
 
+/// Commands on their way into the sequence at once.
+const COMMANDS_WAITING: usize = 256;
+/// Feeds whose freshness is told apart.
+const SOURCES_MAX: usize = 1024;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Hash of the program that runs, so that a journal tells which build wrote it; zero if it cannot be read.
 fn build_hash() -> [u8; 16] {
     std::env::current_exe().and_then(std::fs::read).map_or([0; 16], |bytes| short_hash(&bytes))
@@ -229,6 +252,7 @@ pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
         ));
     }
     config.journal.check().map_err(|e| ConfigError::room("journal", e))?;
+    config.http.check().map_err(|e| ConfigError::room("http", e))?;
     config.sim.validate().map_err(|e| ConfigError::room("sim", e))?;
     let generated = config.sim.generator.instruments.len();
     if generated > topology.instruments_max {
@@ -261,6 +285,8 @@ pub(super) fn start_with(
 ) -> Result<Running, HostError> {
     let tsc = Tsc::new();
     let begun = tsc.read();
+    let (config, mode) = with_mode_in_force(config)?;
+    let config = &config;
     let host = validate(config)?;
     let mut stages = stages(config)?;
     let now = wall_now();
@@ -324,6 +350,10 @@ pub(super) fn start_with(
     let run_clock = tsc.clone();
     let patience = options.speed.is_some().then(|| Patience::new(tsc.clone()));
     let durability = if writer.is_some() { config.journal.durability } else { Durability::None };
+    let live = options.speed.is_some();
+    let ticks = live.then(|| Arc::new(Ticks::new(SOURCES_MAX, config.topology.instruments_max)));
+    // The control plane needs the recorder's view, also where nobody else looks at it.
+    let shared = options.shared.clone().or_else(|| live.then(Arc::default));
     let started = topology::start(TopologySetup {
         host,
         config: config.topology.clone(),
@@ -331,8 +361,9 @@ pub(super) fn start_with(
         journal: writer,
         durability,
         first_sequence,
-        live: options.speed.is_some(),
-        shared: options.shared.clone(),
+        live,
+        shared: shared.clone(),
+        ticks: ticks.clone(),
         tsc,
     })?;
     // Only now, when nothing can refuse any more: this file says what the epoch in the journal ran with.
@@ -361,6 +392,35 @@ pub(super) fn start_with(
         inflow = Inflow::from_loader(receiver);
         loader_thread = Some(loader::spawn(readers, sender).map_err(|e| HostError::Thread(e.to_string()))?);
     }
+    let mut commands = None;
+    let mut attended = None;
+    if let (Some(ticks), Some(view)) = (ticks, shared) {
+        let (sender, receiver) = spsc::channel(COMMANDS_WAITING);
+        commands = Some(receiver);
+        let facts = Facts {
+            host: config.host.name.clone(),
+            build: hex(&epoch_start.build_hash),
+            configuration: hex(&epoch_start.config_hash),
+            epoch,
+            limits: crate::risk::configured_limits(&config.risk).map_err(|e| ConfigError::room("risk", e))?,
+        };
+        let setup = OverseerSetup {
+            facts,
+            gate: Arc::clone(&gate),
+            mode,
+            ticks,
+            progress: Arc::clone(&progress),
+            view,
+            commands: sender,
+        };
+        match Attended::begin(setup, options.plane.then_some(&config.http)) {
+            Ok(begun) => attended = Some(begun),
+            Err(error) => {
+                finish.join(first_sequence - 1);
+                return Err(HostError::Thread(error));
+            }
+        }
+    }
     let around = Surroundings {
         gate: Arc::clone(&gate),
         outlet: Arc::clone(&outlet),
@@ -371,6 +431,7 @@ pub(super) fn start_with(
         timer_interval: config.host.timer_interval(),
         wait,
         reader_names,
+        commands,
     };
     let journal_dir = options.journal_dir.clone();
     let placement_of_run = placement.clone();
@@ -456,7 +517,8 @@ pub(super) fn start_with(
         .name("sequencer".to_owned())
         .spawn(body)
         .map_err(|e| HostError::Thread(e.to_string()))?;
-    Ok(Running { gate, progress, bytes_total, placement, restored, epoch, thread })
+    let plane = attended.as_ref().and_then(Attended::address);
+    Ok(Running { gate, progress, bytes_total, placement, restored, epoch, plane, attended, thread })
 }
 
 impl Running {
@@ -470,7 +532,10 @@ impl Running {
     /// # Errors
     /// [`HostError`].
     pub fn wait(self) -> Result<Outcome, HostError> {
-        self.thread.join().map_err(|_| HostError::Thread("the sequencer thread panicked".to_owned()))?
+        let Self { thread, attended, .. } = self;
+        let outcome = thread.join();
+        drop(attended);
+        outcome.map_err(|_| HostError::Thread("the sequencer thread panicked".to_owned()))?
     }
 }
 

@@ -13,12 +13,16 @@
 //! | [`sequencer`] | the producer's end of the ring: sequence numbers, timers, watermark |
 //! | [`patience`] | how long a live host waits for its journal |
 //! | [`recorder`] | the reader behind execution: digest, journal, histograms, live numbers |
+//! | [`attended`] | overseer and control plane, begun and ended together |
+//! | [`overseer`] | looks after a live host: kill, halt, freshness, clocks, execution state; what people ask of it |
 //! | [`playback`], [`divergence`] | a journal through the stages again, on one thread; where it differs |
 //! | [`recovery`] | what a restart takes from the journal |
 //! | [`problems`], [`complaint`] | what went wrong, for people and for programs |
+//! | [`identity`] | which program, configuration and limits these are: what two people approve |
 //! | [`clock`] | the TSC, and wall time for pacing |
 //! | [`cores`] | cores that exist, pinning |
 
+pub mod attended;
 pub mod clock;
 pub mod complaint;
 pub mod cores;
@@ -29,9 +33,12 @@ mod fault_tests;
 pub mod frames;
 pub mod group;
 pub mod host;
+pub mod identity;
 pub mod inflow;
 pub mod loader;
 pub mod outlet;
+pub mod overseer;
+pub mod overseer_plane;
 pub mod patience;
 pub mod placement;
 pub mod playback;

@@ -4,7 +4,7 @@ use crate::event::approval::ApprovedOrder;
 use crate::event::definition::Definition;
 use crate::event::execution::{COMMANDS_MAX, ExecutionSection};
 use crate::event::input::{Input, InputKind};
-use crate::event::risk::RiskSection;
+use crate::event::risk::{RiskSection, marks};
 use crate::ring::spsc;
 use crate::types::ids::Sequence;
 use crate::types::time::UnixNanos;
@@ -22,6 +22,8 @@ pub struct Outgoing {
     pub sequence: Sequence,
     /// The order, with its proof.
     pub order: ApprovedOrder,
+    /// Whether it belongs to a flatten that an operator asked for: it only reduces, and passes a halted host.
+    pub flatten: bool,
     /// Whether it could be written for the venue; if not, it never leaves and is reported as refused.
     pub encoded: bool,
 }
@@ -71,7 +73,7 @@ impl OrderOutlet {
             };
             let Some(bytes) = self.encoder.encode(&order, &self.host, input.ts_recv) else {
                 self.counters.not_encodable.fetch_add(1, Ordering::Relaxed);
-                self.push(input, order, false);
+                self.push(input, risk, order, false);
                 continue;
             };
             let length = bytes.len() as u64;
@@ -80,13 +82,14 @@ impl OrderOutlet {
             self.counters.encoded.store(encoded + 1, Ordering::Relaxed);
             let total = self.counters.encoded_bytes.load(Ordering::Relaxed);
             self.counters.encoded_bytes.store(total + length, Ordering::Relaxed);
-            self.push(input, order, true);
+            self.push(input, risk, order, true);
         }
     }
 
-    fn push(&mut self, input: &Input, order: ApprovedOrder, encoded: bool) {
+    fn push(&mut self, input: &Input, risk: &RiskSection, order: ApprovedOrder, encoded: bool) {
         // There is room for as many as a slot has commands.
-        let outgoing = Outgoing { ts: input.ts_recv, sequence: input.sequence, order, encoded };
+        let flatten = risk.has(marks::FLATTEN);
+        let outgoing = Outgoing { ts: input.ts_recv, sequence: input.sequence, order, flatten, encoded };
         if self.waiting.try_push(outgoing).is_err() {
             self.counters.not_encodable.fetch_add(1, Ordering::Relaxed);
         }

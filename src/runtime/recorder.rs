@@ -2,9 +2,12 @@
 //! see while it runs. A thread of its own; the hot threads only wait for it when the ring is full.
 
 use super::clock::Tsc;
+use crate::control::clock_sync::read_clocks;
 use crate::control::gate::Gate;
+use crate::control::ticks::Ticks;
 use crate::event::digest::{OutputHash, SlotDigest};
 use crate::event::input::InputKind;
+use crate::event::operator::OperatorCommand;
 use crate::event::slot::Slot;
 use crate::journal::{Durability, JournalError, Loss, Writer};
 use crate::market::anomaly::AnomalyCounts;
@@ -12,8 +15,10 @@ use crate::metric::counts::Counts;
 use crate::metric::latency::LatencySet;
 use crate::ring::lane::Lane;
 use crate::ring::wait::{WaitStrategy, Waiter};
+use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
-use std::collections::BTreeMap;
+use crate::types::time::UnixNanos;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -27,6 +32,28 @@ pub struct InstrumentView {
     pub slot: Slot,
     /// The last slot with something to say about its account.
     pub fills: u64,
+}
+
+/// Commands that the view remembers.
+const OPERATORS_KEPT: usize = 1024;
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct OperatorRecord {
+    /// The sequence of its input.
+    pub sequence: u64,
+    /// The market's time then.
+    pub at: UnixNanos,
+    /// The instrument that it is about, or `NONE`.
+    pub instrument: InstrumentId,
+    /// The command.
+    pub command: OperatorCommand,
+    /// Code of an `event::risk::OperatorOutcome`.
+    pub outcome: u8,
+    /// Of a limit: what it was.
+    pub before: i128,
+    /// Of a limit: what it is.
+    pub now: i128,
 }
 
 /// What people look at: counters, latencies, instruments. Copied out a few times a second.
@@ -51,15 +78,17 @@ pub struct View {
     /// Refusals by check code.
     pub refusals: BTreeMap<u8, u64>,
     /// Refusals of the closed gate, by the bits of the reasons that held.
-    pub gate_refusals: BTreeMap<u8, u64>,
+    pub gate_refusals: BTreeMap<u32, u64>,
     /// Why books were not valid, last reason by instrument.
     pub invalid_reasons: BTreeMap<u32, u8>,
     /// Gate bits.
-    pub gate: u8,
+    pub gate: u32,
     /// Least and greatest feed latency seen, in nanoseconds.
     pub feed_latency: Option<(i64, i64)>,
     /// The journal's fault, if it has one.
     pub journal_fault: Option<String>,
+    /// The last commands and what became of them, the oldest first.
+    pub operators: VecDeque<OperatorRecord>,
     /// Market data that the journal had no room for (live: orders and control went on), as its notes tell it.
     pub not_recorded: Vec<Loss>,
 }
@@ -82,6 +111,8 @@ pub struct RecorderSetup {
     pub end: Arc<AtomicU64>,
     /// Where to put the view; `None` = only at the end.
     pub shared: Option<Arc<Mutex<View>>>,
+    /// When market data came in, for whoever watches its age; `None` = nobody does.
+    pub ticks: Option<Arc<Ticks>>,
     /// Whether the host is live: then, when the journal fails, it still cancels and records that before it ends.
     pub live: bool,
 }
@@ -126,6 +157,7 @@ impl Recorder {
                     self.setup.gate.journal_begins(self.setup.tsc.read());
                 }
                 let (view, setup) = (&mut self.view, &mut self.setup);
+                let now = setup.ticks.as_ref().map(|_| read_clocks());
                 self.lane.advance(ready.min(512), |slot| {
                     let sequence = slot.sequence();
                     let slot = slot.whole();
@@ -150,6 +182,11 @@ impl Recorder {
                         view.journaled = sequence;
                     }
                     view.take_in(slot, &setup.tsc);
+                    if let (Some(ticks), Some(now)) = (&setup.ticks, now)
+                        && slot.input.kind >= InputKind::Depth.code()
+                    {
+                        ticks.tick(slot.input.source, slot.input.instrument, now);
+                    }
                 });
                 self.make_durable(&mut fault);
                 if journals {
@@ -234,6 +271,20 @@ impl View {
             }
         }
         self.gate = slot.risk.gate;
+        if slot.input.kind == InputKind::Operator.code() {
+            if self.operators.len() == OPERATORS_KEPT {
+                self.operators.pop_front();
+            }
+            self.operators.push_back(OperatorRecord {
+                sequence: slot.input.sequence,
+                at: slot.input.ts_recv,
+                instrument: slot.input.instrument,
+                command: *slot.input.payload(),
+                outcome: slot.risk.operator,
+                before: slot.risk.value,
+                now: slot.risk.limit,
+            });
+        }
         if slot.input.kind >= InputKind::Depth.code() && slot.market.feed_latency != crate::types::time::NO_TIME {
             let latency = slot.market.feed_latency;
             let (low, high) = self.feed_latency.unwrap_or((latency, latency));

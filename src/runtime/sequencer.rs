@@ -33,7 +33,8 @@ pub struct Sequencer {
     /// disk.
     watermark: Option<(u64, Patience)>,
     lagging: bool,
-    told: u8,
+    /// Bits of the gate's reasons that the ring has heard of.
+    told: u32,
     /// Times that the ring was full.
     pub stalls: u64,
 }
@@ -79,6 +80,12 @@ impl Sequencer {
         if self.watermark.is_some() {
             self.watch(input.ts_recv, meanwhile);
         }
+        self.put(input, meanwhile)
+    }
+
+    /// [`publish`](Self::publish) without a look at the gate: for what must stand before all else in an epoch, the epoch
+    /// itself first. A gate change in front of it would meet stages that are only half restored.
+    pub fn publish_first(&mut self, input: &Input, meanwhile: &mut impl Meanwhile) -> Sequence {
         self.put(input, meanwhile)
     }
 
@@ -132,17 +139,33 @@ impl Sequencer {
         self.tell(now, meanwhile);
     }
 
-    /// Turns what the gate's atomics say into inputs, once each, so that the record and the replay know it.
+    /// Whether the gate's atomics say something else than the ring has heard.
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        self.watermark.is_some() && self.gate.reasons() != self.told
+    }
+
+    /// Turns what the gate's atomics say into inputs, so that the record and the replay know it.
+    #[inline]
     pub fn tell(&mut self, now: UnixNanos, meanwhile: &mut impl Meanwhile) {
-        const KILL: u8 = 1;
-        const FAULT: u8 = 2;
-        if self.gate.is_killed() && self.told & KILL == 0 {
-            self.told |= KILL;
-            self.change_gate(GateReason::Kill, true, now, meanwhile);
+        let holds = self.gate.reasons();
+        if holds != self.told {
+            self.tell_changes(holds, now, meanwhile);
         }
-        if self.gate.is_journal_faulted() && self.told & FAULT == 0 {
-            self.told |= FAULT;
-            self.change_gate(GateReason::JournalFault, true, now, meanwhile);
+    }
+
+    #[cold]
+    fn tell_changes(&mut self, holds: u32, now: UnixNanos, meanwhile: &mut impl Meanwhile) {
+        let changed = holds ^ self.told;
+        self.told = holds;
+        // What closes goes before what opens: the gate is never open in between.
+        for closed in [true, false] {
+            for &reason in GateReason::ALL {
+                let bit = 1 << reason.code();
+                if changed & bit != 0 && (holds & bit != 0) == closed {
+                    self.change_gate(reason, closed, now, meanwhile);
+                }
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use super::venue_side::VenueSide;
 use crate::control::gate::Gate;
 use crate::event::definition::Definition;
 use crate::event::input::{Gap, GapReason, GateReason, Input, InputKind};
+use crate::ring::spsc;
 use crate::ring::wait::{WaitStrategy, Waiter};
 use crate::types::ids::{InstrumentId, Sequence, SourceId};
 use crate::types::time::{Nanos, SECONDS, UnixNanos};
@@ -98,6 +99,9 @@ pub struct Surroundings {
     pub wait: WaitStrategy,
     /// Names of the readers and of their records (line, message, packet), for messages.
     pub reader_names: Vec<(String, &'static str)>,
+    /// Inputs that people and agents make (`InputKind::Operator`), and what is found out about them; live runs only. Their
+    /// time is given here: the time of the market when they come in.
+    pub commands: Option<spsc::Receiver<Input>>,
 }
 
 /// The loop.
@@ -209,7 +213,8 @@ impl Simulation {
     /// Publishes what must stand before all market data: the epoch, definitions, reconciliation.
     pub fn begin(&mut self, inputs: &[Input]) {
         for input in inputs {
-            self.publish(input);
+            let sequence = self.sequencer.publish_first(input, &mut self.side);
+            self.ledger.enter(input, sequence, &mut self.side);
         }
     }
 
@@ -291,6 +296,7 @@ impl Simulation {
     /// One thing; `false` at the end.
     #[inline]
     fn step(&mut self) -> bool {
+        self.take_commands();
         let (mut what, mut at) = self.next();
         loop {
             let horizon = if what == What::Nothing { UnixNanos::MAX } else { at };
@@ -315,7 +321,7 @@ impl Simulation {
             What::Frame => self.on_frame(),
             What::Agents => self.side.step_agents(&mut self.inflow),
             What::Order => {
-                if self.side.deliver_order(&self.around.gate) {
+                if self.side.deliver_order(&self.around.gate, &self.directory) {
                     self.ledger.counts.orders_arrived += 1;
                 }
             }
@@ -422,8 +428,11 @@ impl Simulation {
             if wait == 0 {
                 return true;
             }
-            if self.around.gate.is_stopping() {
+            if self.around.gate.is_stopping() || self.around.commands.as_ref().is_some_and(|c| !c.is_empty()) {
                 return false;
+            }
+            if self.sequencer.has_news() {
+                self.sequencer.tell(self.ledger.counts.last, &mut self.side);
             }
             pacer.rest(wait);
         }
@@ -433,6 +442,17 @@ impl Simulation {
     fn publish(&mut self, input: &Input) {
         let sequence = self.sequencer.publish(input, &mut self.side);
         self.ledger.enter(input, sequence, &mut self.side);
+    }
+
+    /// Puts what people and agents want into the sequence, at the time that the market has come to.
+    #[inline]
+    fn take_commands(&mut self) {
+        let Some(commands) = &mut self.around.commands else { return };
+        while let Some(mut input) = commands.try_recv() {
+            input.ts_recv = self.ledger.counts.last;
+            let sequence = self.sequencer.publish(&input, &mut self.side);
+            self.ledger.enter(&input, sequence, &mut self.side);
+        }
     }
 
     fn on_timer(&mut self, at: UnixNanos) {

@@ -25,6 +25,7 @@ use super::recorder::{Recorder, RecorderSetup, View};
 use super::sections::stage_sections;
 use super::sequencer::Sequencer;
 use crate::control::gate::Gate;
+use crate::control::ticks::Ticks;
 use crate::event::execution::COMMANDS_MAX;
 use crate::event::input::Input;
 use crate::event::slot::Slot;
@@ -93,6 +94,8 @@ pub struct TopologySetup {
     pub live: bool,
     /// For the live view.
     pub shared: Option<Arc<Mutex<View>>>,
+    /// For whoever watches the age of market data.
+    pub ticks: Option<Arc<Ticks>>,
     /// The clock.
     pub tsc: Tsc,
 }
@@ -131,7 +134,7 @@ pub fn start(setup: TopologySetup) -> Result<Started, TopologyError> {
     let placement = setup.config.placement(allowed.len())?;
     let wait = setup.config.wait.unwrap_or_else(|| WaitStrategy::for_cores(allowed.len()));
     let core_of = checked_cores(&setup.config, &placement, &allowed)?;
-    let gate = Arc::new(Gate::default());
+    let gate = Arc::new(Gate::new(setup.config.instruments_max));
     let outlet_counters = Arc::new(OutletCounters::default());
     let durable = Arc::new(AtomicU64::new(setup.first_sequence.saturating_sub(1)));
     let end = Arc::new(AtomicU64::new(u64::MAX));
@@ -200,6 +203,7 @@ pub fn start(setup: TopologySetup) -> Result<Started, TopologyError> {
         wait: WaitStrategy::SpinPark,
         end: Arc::clone(&end),
         shared: setup.shared,
+        ticks: setup.ticks,
         live: setup.live,
     };
     let recorder = Recorder::new(lane, recorder_setup);

@@ -12,6 +12,7 @@ use crate::ring::spsc;
 use crate::types::ids::{Sequence, SourceId};
 use crate::types::price::Qty;
 use crate::types::time::{Nanos, UnixNanos};
+use crate::venue::directory::Directory;
 use crate::venue::sim::generator::{FrameBuffer, Generator};
 use crate::venue::sim::latency::LatencyModel;
 use crate::venue::sim::recorded::RecordedVenue;
@@ -19,6 +20,9 @@ use crate::venue::sim::report::VenueReport;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The ensemble is the one strategy of a host.
+const STRATEGY: u32 = 0;
 
 /// The venue behind the loop.
 pub enum Exchange {
@@ -179,12 +183,26 @@ impl VenueSide {
     }
 
     /// The next order reaches the venue, once it is in the journal; `false` if the gate stopped it.
-    pub fn deliver_order(&mut self, gate: &Gate) -> bool {
-        let Some((at, Outgoing { sequence, order, encoded, .. })) = self.arrivals.pop_front() else { return false };
+    pub fn deliver_order(&mut self, gate: &Gate, directory: &Directory) -> bool {
+        let Some((at, Outgoing { sequence, order, flatten, encoded, .. })) = self.arrivals.pop_front() else {
+            return false;
+        };
         let written = self.await_durable(sequence, gate);
         let command = *order.command();
         let new = command.kind == CommandKind::New.code();
-        if !encoded || (new && !gate.lets_new_order_pass(written)) {
+        // An instrument that is not known has no venue: such an order may not leave.
+        let passes = || {
+            if !written {
+                gate.stopped_one();
+                return false;
+            }
+            if flatten {
+                return gate.lets_flatten_pass();
+            }
+            let known = directory.get(command.instrument);
+            known.is_some_and(|i| gate.lets_pass(i.id, i.venue, STRATEGY))
+        };
+        if !encoded || (new && !passes()) {
             // It never left: say so, as the venue's refusal would, so that the order's state is right.
             let report = Report {
                 fee: 0,

@@ -134,7 +134,8 @@ impl SignalStage {
 /// Whether the input says something about a market; a timer does, since it can make one stale.
 #[inline]
 fn concerns_market(input: &Input) -> bool {
-    !matches!(input.kind(), None | Some(InputKind::Epoch | InputKind::Definition | InputKind::Gate | InputKind::Report))
+    use InputKind::{Definition, Epoch, Gate, Operator, Report};
+    !matches!(input.kind(), None | Some(Epoch | Definition | Gate | Report | Operator))
 }
 
 /// Why no model may be asked about this market.

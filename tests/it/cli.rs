@@ -13,7 +13,14 @@ fn check(args: &[&str], code: i32, expected: &[&str]) {
 
 #[test]
 fn help_names_the_verbs() {
-    check(&["--help"], 0, &["replay", "export", "parity", "verify", "check", "init", "doctor"]);
+    check(
+        &["--help"],
+        0,
+        &[
+            "replay", "export", "parity", "verify", "check", "init", "doctor", "status", "stop", "recover", "limits",
+            "kill", "runbook", "enable",
+        ],
+    );
     check(&["--version"], 0, &["tickpath 0."]);
     check(&["replai"], 2, &["replay"]);
 }

@@ -19,7 +19,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("control", &["types", "event", "metric"]),
     // What people read is about everything that runs.
     ("report", &["*"]),
-    ("config", &["types", "market", "feature", "signal", "risk", "execution", "journal", "venue", "runtime"]),
+    (
+        "config",
+        &["types", "market", "feature", "signal", "risk", "execution", "journal", "venue", "control", "runtime"],
+    ),
     ("runtime", &["*"]),
     ("cli", &["*"]),
 ];
@@ -52,6 +55,27 @@ const HOT_EXCEPTIONS: &[(&str, &str, &str)] = &[
 
 /// Files that may set `Verdict::Approved`: only risk approves.
 const APPROVES: &str = "risk";
+
+/// The one file that makes a `LiveEnabled`, in the one function that does.
+const ENABLES: (&str, &str) = ("control/enable/live.rs", "pub fn evaluate(");
+
+/// The one file that may sign an enablement: the verb that a person types.
+const SIGNS: &str = "cli/enable/approve.rs";
+
+/// Words that belong to the enabling, the files (or folders, ending in `/`) that may use them, and why nobody else.
+const ENABLING: &[(&str, &[&str], &str)] = &[
+    ("SigningKey", &[SIGNS], "no program holds a key that can enable LIVE"),
+    ("DecodePrivateKey", &[SIGNS], "no program holds a key that can enable LIVE"),
+    (
+        "ed25519_dalek",
+        &[SIGNS, "control/enable/keyring.rs", "control/enable/approval.rs"],
+        "signatures of people are made and verified in one place each",
+    ),
+    ("add_approval(", &[SIGNS, "control/enable/store.rs"], "an approval comes from a person, through the verb"),
+    ("\"approve\"", &[SIGNS], "nothing runs the verb but a person"),
+    ("approve::", &["cli/enable.rs"], "nothing runs the verb but a person"),
+    ("cli::enable", &["cli/mod.rs"], "nothing runs the verb but a person"),
+];
 
 /// Lines beyond which a file must be split.
 const LINES_MAX: usize = 600;
@@ -179,12 +203,71 @@ fn check_file(path: &str, text: &str, is_test: bool, faults: &mut Vec<Fault>) {
     }
 }
 
+/// Names with which something in `code` is made as `name { … }`; declarations and types do not count.
+fn constructions(code: &str, name: &str) -> usize {
+    let made = format!("{name} {{");
+    code.match_indices(&made)
+        .filter(|(at, _)| {
+            let before = code[..*at].trim_end();
+            let part_of_a_name = code[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            !part_of_a_name && !["struct", "impl", "for", "->", "enum", "trait"].iter().any(|w| before.ends_with(w))
+        })
+        .count()
+}
+
+/// No way to LIVE but two people: who makes a `LiveEnabled`, who signs, who approves.
+fn check_enabling(files: &BTreeMap<String, String>, tests: &BTreeSet<String>, faults: &mut Vec<Fault>) {
+    let mut fault = |path: &str, what: String| faults.push(Fault { path: path.to_owned(), what });
+    for (path, text) in files.iter().filter(|(path, _)| !tests.contains(*path)) {
+        let code = code_only(production(text));
+        let made = constructions(&code, "LiveEnabled");
+        if path == ENABLES.0 {
+            let body = code.find(ENABLES.1).and_then(|at| code[at..].find("\n}").map(|end| &code[at..at + end]));
+            if made != 1 || body.is_none_or(|body| constructions(body, "LiveEnabled") != 1) {
+                fault(path, format!("`LiveEnabled` is made {made} times: once is right, in `{}…)`", ENABLES.1));
+            }
+            let item = code.find("struct LiveEnabled {").map_or("", |at| &code[at..]);
+            let fields = &item[..item.find('}').unwrap_or(item.len())];
+            if fields.is_empty() || fields.contains("pub") {
+                fault(path, "the fields of `LiveEnabled` must be private, or anybody could make one".to_owned());
+            }
+            if !code.contains("#[derive(Debug)]\npub struct LiveEnabled {") || code.contains("Self") {
+                fault(path, "`LiveEnabled` derives `Debug` only (no copy, no default, not read from anywhere), and is never `Self`".to_owned());
+            }
+            for word in ["for LiveEnabled", "-> LiveEnabled", "&mut self.request", "unsafe"] {
+                if code.contains(word) {
+                    fault(path, format!("`{word}`: only `evaluate` gives a `LiveEnabled`, by its result"));
+                }
+            }
+        } else if made > 0 || code.contains("for LiveEnabled") {
+            fault(path, "only `evaluate` makes a `LiveEnabled`".to_owned());
+        }
+        for (word, allowed, why) in ENABLING {
+            let here = |place: &&&str| path == **place || (place.ends_with('/') && path.starts_with(**place));
+            if code.contains(word) && !allowed.iter().any(|place| here(&place)) {
+                fault(path, format!("`{word}` may not stand here: {why}"));
+            }
+        }
+        if code.contains("enable::") && code.contains("evaluate") && !path.starts_with("control/enable/") {
+            fault(path, "only the holder activates".to_owned());
+        }
+        if code.contains("KeyPair") && code.contains("enable::") {
+            fault(path, format!("only {SIGNS} signs an enablement"));
+        }
+    }
+    let guarded = ENABLING.iter().flat_map(|(_, places, _)| places.iter()).chain([&ENABLES.0]);
+    for path in guarded.filter(|path| !path.ends_with('/') && !files.contains_key(**path)) {
+        fault(path, "belongs to the enabling but is not there: a guard that guards nothing".to_owned());
+    }
+}
+
 fn check_tree(files: &BTreeMap<String, String>) -> Vec<Fault> {
     let mut faults = Vec::new();
     let tests = test_files(files);
     for (path, text) in files {
         check_file(path, text, tests.contains(path), &mut faults);
     }
+    check_enabling(files, &tests, &mut faults);
     for (path, word, _) in HOT_EXCEPTIONS {
         match files.get(*path) {
             None => faults.push(Fault {
@@ -307,4 +390,52 @@ fn planted_faults_are_found() {
         check_tree(&files).iter().any(|f| f.what.contains("guards nothing")),
         "a guarded path that is missing must be told"
     );
+}
+
+#[test]
+fn planted_ways_to_live_are_found() {
+    let plant = |path: &str, from: &str, to: &str, expected: &str| {
+        let mut files = read_tree();
+        let text = files.get(path).cloned().unwrap_or_else(|| "//! Edge: x\n".to_owned());
+        assert!(text.contains(from), "{path}: `{from}` is not there");
+        files.insert(path.to_owned(), text.replacen(from, to, 1));
+        let faults = check_tree(&files);
+        assert!(
+            faults.iter().any(|f| f.path == path && f.what.contains(expected)),
+            "{path}: {to}: `{expected}` is not among {faults:?}"
+        );
+    };
+    let live = ENABLES.0;
+    let all = |code: &str| format!("//! Edge: x\n{code}\n");
+    let edge = "//! Edge: x\n";
+    // Another maker of the proof.
+    plant("control/x.rs", edge, &all("fn f() { let x = LiveEnabled { until: 0 }; }"), "only `evaluate` makes");
+    plant("control/x.rs", edge, &all("impl Default for LiveEnabled {}"), "only `evaluate` makes");
+    plant(live, "#[derive(Debug)]\npub struct", "#[derive(Debug, Clone)]\npub struct", "derives `Debug` only");
+    plant(live, "    until: UnixNanos,", "    pub until: UnixNanos,", "must be private");
+    plant(live, "impl LiveEnabled {", "impl LiveEnabled {\nfn f() -> Self { Self { ..x } }", "never `Self`");
+    plant(live, "impl LiveEnabled {", "fn f() { g(LiveEnabled { ..x }) }\nimpl LiveEnabled {", "made 2 times");
+    plant(live, "impl LiveEnabled {", "fn f() -> LiveEnabled { todo() }\nimpl LiveEnabled {", "by its result");
+    plant(live, "pub fn evaluate(", "pub fn other(", "once is right");
+    // A program with a key, or one that approves or activates by itself.
+    plant("runtime/x.rs", edge, &all("use ed25519_dalek::SigningKey;"), "no program holds a key");
+    plant("runtime/x.rs", edge, &all("fn f() { store.add_approval(&a); }"), "comes from a person");
+    plant("runtime/x.rs", edge, &all("fn f() { Command::new(exe).args([\"enable\", \"approve\"]); }"), "but a person");
+    plant("runtime/x.rs", edge, &all("fn f() { crate::cli::enable::main(cli, args); }"), "but a person");
+    plant("runtime/x.rs", edge, &all("use crate::control::enable::{Hash, evaluate};"), "only the holder activates");
+    plant(
+        "runtime/x.rs",
+        edge,
+        &all("use crate::control::enable::Approval; fn f() { Ed25519KeyPair::generate(); }"),
+        "signs an enablement",
+    );
+    plant(
+        "cli/run.rs",
+        "use super::Cli;",
+        "use super::Cli;\nfn f() { super::enable::approve::main(); }",
+        "but a person",
+    );
+    let mut files = read_tree();
+    files.remove(SIGNS);
+    assert!(check_tree(&files).iter().any(|f| f.path == SIGNS && f.what.contains("guards nothing")));
 }

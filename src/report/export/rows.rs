@@ -246,7 +246,7 @@ fn risk(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>)) {
     row.push(Cell::text(risk.verdict().name()));
     row.push(if refused { crate::risk::check_name(risk.check).map_or(Cell::None, Cell::text) } else { Cell::None });
     for amount in [risk.value, risk.limit] {
-        let text = refused.then(|| crate::risk::amount_text(risk.check, amount, Some(instrument)));
+        let text = refused.then(|| crate::risk::check_amount_text(risk.check, amount, Some(instrument)));
         // A closed gate has no limit.
         row.push(text.filter(|t| !t.is_empty()).map_or(Cell::None, Cell::text));
     }

@@ -1,0 +1,67 @@
+//! Edge: what the control plane sees of the running host, and what it may ask of it: one trait, plain data, no wire words.
+//!
+//! The HTTP routes (`control::http`) and the tests know the host only as [`Host`]. Whoever runs the stages implements it.
+//!
+//! # What an implementer must give
+//!
+//! - **Every method returns at once** (well under 10 ms, no lock that a hot thread takes, no disk, no network): the plane has
+//!   one thread, and a method that waits makes every probe wait. Read snapshots and atomics.
+//! - **Nothing is invented**: what is not known is `None`, never 0 and never "fresh".
+//! - **[`Host::command`] decides**, with what is true at that moment. The plane has looked at [`Host::state`] before, but
+//!   that may be old by then. [`Refused::recover`] and [`Refused::release`] are the contract's rules as pure functions.
+//! - **A kill acts before it returns** (set the atomics of `control::gate`), whatever else is broken, and is recorded behind
+//!   it: [`Accepted::in_force`] says so. Everything else becomes an input through the command lane
+//!   ([`Command::operator`] makes the payload) and is answered as accepted when the lane has it. The plane asks
+//!   [`Host::journaled`] with the request's number until it is in the journal.
+//! - **A full command lane refuses** with [`Refused::Busy`]; it never waits and never drops in silence.
+//! - The same request number never comes twice from one plane: repeats are answered by the plane itself.
+
+pub mod command;
+pub mod ledger;
+pub mod scope;
+pub mod scrape;
+pub mod view;
+
+pub use command::{Accepted, Action, Command, Refused};
+pub use scope::ScopeId;
+pub use scrape::Scrape;
+
+use crate::types::time::UnixNanos;
+use view::{Agent, Enablement, Heartbeat, Limit, Process, Situation};
+
+/// The running host, as the control plane sees it. See the module for what an implementer must hold to.
+pub trait Host: Send + Sync + 'static {
+    /// The host's wall clock, nanoseconds since 1970, UTC.
+    fn now(&self) -> UnixNanos;
+
+    /// The market-data heartbeat (`/healthz`).
+    fn heartbeat(&self) -> Heartbeat;
+
+    /// Whether the process can do its work, with basic figures (`/health`, `/live`).
+    fn process(&self) -> Process;
+
+    /// The host's agents (market-data, feature, signal, risk, execution, supervisor, compliance), in the order of the data.
+    fn agents(&self) -> Vec<Agent>;
+
+    /// Execution state, mode, kill switch, gate (`/state`).
+    fn situation(&self) -> Situation;
+
+    /// All limits in force, with what is used of them (`/limits`), in the order of the checks.
+    fn limits(&self) -> Vec<Limit>;
+
+    /// Whether two people have enabled a real venue (`/enable`).
+    fn enablement(&self) -> Enablement;
+
+    /// Puts counters, gauges and histograms into `out` (`/metrics`).
+    fn scrape(&self, out: &mut Scrape);
+
+    /// Takes a command, or says why not.
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing has changed.
+    fn command(&self, command: &Command) -> Result<Accepted, Refused>;
+
+    /// The sequence of the input that the request became, once it is in the journal. Asked soon after the command, so the
+    /// last 1 024 requests are enough.
+    fn journaled(&self, request: u64) -> Option<u64>;
+}

@@ -1,0 +1,277 @@
+//! Edge: what the host tells of itself: plain data, as the control plane shows it.
+
+use crate::event::input::GateReason;
+use crate::types::time::{self, NO_TIME, Nanos, UnixNanos};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+pub use crate::control::mode::Mode;
+pub use crate::control::state::State as ExecutionState;
+
+/// `instant` as ISO-8601 with microseconds and `+00:00`, as all of the host's words on the wire; `None` for no time.
+pub fn iso(instant: UnixNanos) -> Option<String> {
+    if instant == NO_TIME {
+        return None;
+    }
+    let stamp = jiff::Timestamp::from_nanosecond(i128::from(instant)).ok()?;
+    Some(stamp.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%6f+00:00").to_string())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn as_iso<S: Serializer>(instant: &UnixNanos, serializer: S) -> Result<S::Ok, S::Error> {
+    iso(*instant).serialize(serializer)
+}
+
+/// Market data as a whole: when the last tick came, and how old it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The host's wall clock now.
+    pub now: UnixNanos,
+    /// Receive time of the newest market-data tick; `None` before the first.
+    pub last_tick: Option<UnixNanos>,
+    /// Older than this is stale, ns (`MARKETDATA_MAX_AGE_SECONDS`).
+    pub max_age: Nanos,
+    /// `MARKETDATA_FORCE_STALE` is set.
+    pub forced_stale: bool,
+}
+
+impl Heartbeat {
+    /// Age of the newest tick, ns; `None` if there is none or the clock ran backward: then nothing is fresh.
+    pub fn age(&self) -> Option<Nanos> {
+        self.last_tick.and_then(|last| time::age(self.now, last))
+    }
+
+    /// Whether market data is fresh.
+    pub fn is_fresh(&self) -> bool {
+        !self.forced_stale && self.age().is_some_and(|age| age <= self.max_age)
+    }
+}
+
+/// The process and its basic figures.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Process {
+    /// The host's name.
+    pub host: String,
+    /// The program's version.
+    pub version: String,
+    /// First bytes of the build's hash, in hexadecimal.
+    pub build: String,
+    /// First bytes of the configuration's hash, in hexadecimal.
+    pub configuration: String,
+    /// Number of this start in its journal, from 1.
+    pub epoch: u64,
+    /// Seconds since the start.
+    pub uptime_seconds: f64,
+    /// Sequence of the newest input that went through all stages.
+    pub sequence: u64,
+    /// Sequence of the newest input in the journal.
+    pub journaled_sequence: u64,
+    /// Orders sent since the start.
+    pub orders: u64,
+    /// Fills since the start.
+    pub fills: u64,
+    /// Orders refused by risk since the start.
+    pub refused: u64,
+    /// Whether the threads turn: what a liveness probe asks. False means: restart it.
+    pub live: bool,
+    /// What keeps the process from its work, in words; empty while it can do it.
+    pub faults: Vec<String>,
+    /// What people should know though the work goes on (a bridge that is down, queues that may be evicted).
+    pub warnings: Vec<String>,
+}
+
+/// One agent of the host.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Agent {
+    /// Its name in the roster: `market-data`, `feature`, `signal`, `risk`, `execution`, `supervisor`, `compliance`.
+    pub name: String,
+    /// Whether it turns.
+    pub live: bool,
+    /// Whether it can do its work now.
+    pub ready: bool,
+    /// Seconds since its last sign of life; null if there was none.
+    pub heartbeat_age_seconds: Option<f64>,
+    /// Why it is not ready, or what it does.
+    pub detail: String,
+}
+
+/// One thing that holds the kill switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct KillSource {
+    /// `environment`, `file`, `http`, `signal`, `command`, …
+    pub name: String,
+    /// Whether it stays until somebody releases it (true), or goes with its cause (the file, the variable: false).
+    pub latched: bool,
+    /// Who set it; empty if nobody in person.
+    pub who: String,
+    /// Why.
+    pub reason: String,
+    /// Since when; null if not known.
+    #[serde(serialize_with = "as_iso")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: UnixNanos,
+}
+
+impl KillSource {
+    /// A source without particulars.
+    pub fn new(name: &str, latched: bool) -> Self {
+        Self { name: name.to_owned(), latched, who: String::new(), reason: String::new(), since: NO_TIME }
+    }
+}
+
+/// The kill switch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct KillSwitch {
+    /// Whether it stops new orders in the present mode.
+    pub halted: bool,
+    /// What holds it. The default halt (nothing set at all) stands here as `default` though it stops only LIVE.
+    pub sources: Vec<KillSource>,
+}
+
+impl KillSwitch {
+    /// The names of what holds it, for messages.
+    pub fn source_text(&self) -> String {
+        if self.sources.is_empty() {
+            return "unknown".to_owned();
+        }
+        self.sources.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A change of the execution state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Transition {
+    /// The state before.
+    pub from: ExecutionState,
+    /// The state behind it.
+    pub to: ExecutionState,
+    /// What caused it, in a word (`marketdata_stale`, `kill_switch`, `recover`, …).
+    pub trigger: String,
+    /// When.
+    #[serde(serialize_with = "as_iso")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: UnixNanos,
+}
+
+/// The trading state of a scope that is not ACTIVE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ScopeNow {
+    /// `host`, `venue:…`, `instrument:…`, `strategy:…`.
+    pub scope: String,
+    /// `reducing` or `halted`.
+    pub state: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Where execution stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Situation {
+    /// The host's name.
+    pub host: String,
+    /// What it may do at most.
+    pub mode: Mode,
+    /// The state.
+    pub state: ExecutionState,
+    /// The change that led to it; `None` since the start.
+    pub last_transition: Option<Transition>,
+    /// The kill switch.
+    pub kill_switch: KillSwitch,
+    /// The reasons that hold the gate closed; empty = open.
+    pub gate: Vec<GateReason>,
+    /// Scopes that may not do everything.
+    pub scopes: Vec<ScopeNow>,
+    /// Seconds until the back-off tries again by itself (ERROR only).
+    pub retry_in_seconds: Option<u64>,
+}
+
+impl Situation {
+    /// What is true before anything is known: nothing may leave.
+    pub fn unknown(host: &str, mode: Mode) -> Self {
+        Self {
+            host: host.to_owned(),
+            mode,
+            state: ExecutionState::Init,
+            last_transition: None,
+            kill_switch: KillSwitch::default(),
+            gate: vec![GateReason::NotReady],
+            scopes: Vec::new(),
+            retry_in_seconds: None,
+        }
+    }
+}
+
+/// A limit in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Stored number of its check.
+    pub number: u8,
+    /// Name of its check, such as `NOTIONAL_EXCEEDS_MAX_PER_ORDER`.
+    pub name: &'static str,
+    /// In what it is counted, for people: `quote currency`, `ppm`, `orders`, …
+    pub unit: &'static str,
+    /// Decimals of `value` and `used`: 8 means that 150 000 000 is shown as 1.5.
+    pub decimals: u8,
+    /// Of what.
+    pub scope: super::ScopeId,
+    /// The limit.
+    pub value: i128,
+    /// What is used of it now, where that can be said.
+    pub used: Option<i128>,
+    /// The last change by a command.
+    pub changed: Option<LimitChange>,
+}
+
+/// The last change of a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitChange {
+    /// Who.
+    pub who: String,
+    /// When.
+    pub at: UnixNanos,
+    /// What it was before.
+    pub old: i128,
+}
+
+/// Two-person enablement of a real venue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Enablement {
+    /// Whether a valid enablement is in force now.
+    pub valid: bool,
+    /// Why not, or what is missing (`no request`, `one signature of two`, `expired`, …); empty if valid.
+    pub detail: String,
+    /// The people who signed.
+    pub signed_by: Vec<String>,
+    /// The ticket.
+    pub ticket: Option<String>,
+    /// Until when it is valid; null if it is not.
+    pub until: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn freshness_fails_closed() {
+        let base = Heartbeat { now: 100, last_tick: Some(40), max_age: 60, forced_stale: false };
+        for (heartbeat, fresh) in [
+            (base, true),
+            (Heartbeat { last_tick: Some(39), ..base }, false),
+            (Heartbeat { last_tick: None, ..base }, false),
+            (Heartbeat { last_tick: Some(NO_TIME), ..base }, false),
+            // The clock ran backward: stale, not fresh.
+            (Heartbeat { last_tick: Some(101), ..base }, false),
+            (Heartbeat { now: NO_TIME, ..base }, false),
+            (Heartbeat { forced_stale: true, ..base }, false),
+        ] {
+            assert_eq!(heartbeat.is_fresh(), fresh, "{heartbeat:?}");
+        }
+    }
+
+    #[test]
+    fn instants_are_written_as_the_contract_says() {
+        assert_eq!(iso(1_767_323_045_123_456_789).as_deref(), Some("2026-01-02T03:04:05.123456+00:00"));
+        assert_eq!(iso(NO_TIME), None);
+    }
+}

@@ -1,0 +1,125 @@
+//! Hot: a token bucket in exact integers and input time: a burst up to its limit, and then as many in every window.
+//!
+//! What was used is counted in *units*: a token is as many units as the window has nanoseconds, and with every nanosecond
+//! `limit` units flow off. So nothing is rounded, and an idle window gives everything back. Any window holds less than twice
+//! the limit: what the burst had, and what flowed off meanwhile.
+
+use crate::types::time::{Nanos, UnixNanos, age};
+
+/// The units that are used up, as of a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bucket {
+    used: i128,
+    at: UnixNanos,
+}
+
+/// How many tokens in how long a window (> 0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rate {
+    pub(super) limit: i128,
+    pub(super) window: Nanos,
+}
+
+impl Rate {
+    #[inline]
+    fn units(self, tokens: i128) -> i128 {
+        tokens.saturating_mul(i128::from(self.window))
+    }
+}
+
+impl Bucket {
+    pub(super) const UNUSED: Self = Self { used: 0, at: i64::MIN };
+
+    /// What is still used at `now`. A clock that ran backward gives nothing back.
+    #[inline]
+    fn used_at(&self, rate: Rate, now: UnixNanos) -> i128 {
+        if self.used == 0 {
+            return 0;
+        }
+        let passed = i128::from(age(now, self.at).unwrap_or(0));
+        (self.used - passed.saturating_mul(rate.limit)).max(0)
+    }
+
+    /// Tokens in use at `now` if `more` were taken, begun ones counted in full.
+    #[inline]
+    pub(super) fn in_use(&self, rate: Rate, now: UnixNanos, more: i128) -> i128 {
+        let window = i128::from(rate.window).max(1);
+        let used = self.used_at(rate, now);
+        // Mostly everything has flowed off: no division then.
+        let whole = if used == 0 { 0 } else { used.div_euclid(window) + i128::from(used.rem_euclid(window) != 0) };
+        whole.saturating_add(more)
+    }
+
+    /// Whether `more` tokens are there at `now`, of an allowance that is the rate's limit or more; the same as
+    /// `in_use(…) <= allowance`, without a division.
+    #[inline]
+    pub(super) fn fits(&self, rate: Rate, now: UnixNanos, more: i128, allowance: i128) -> bool {
+        self.used_at(rate, now) <= rate.units(allowance - more)
+    }
+
+    /// Takes `tokens`, also those that are not there: what must go out is never held back, and counts. A debt is at most
+    /// as large as the limit, so that two windows give all of it back.
+    #[inline]
+    pub(super) fn take(&mut self, rate: Rate, now: UnixNanos, tokens: i128) {
+        let most = rate.units(rate.limit.saturating_mul(2)).max(rate.units(1));
+        self.used = self.used_at(rate, now).saturating_add(rate.units(tokens)).min(most);
+        self.at = self.at.max(now);
+    }
+
+    /// Counts what flowed off by the old rate, before another one holds.
+    pub(super) fn settle(&mut self, rate: Rate, now: UnixNanos) {
+        self.take(rate, now, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const RATE: Rate = Rate { limit: 3, window: 100 };
+
+    #[test]
+    fn a_burst_up_to_the_limit_and_then_as_it_flows_off() {
+        let mut bucket = Bucket::UNUSED;
+        for expected in [1, 2, 3, 4] {
+            assert_eq!(bucket.in_use(RATE, 1_000, 1), expected);
+            bucket.take(RATE, 1_000, 1);
+        }
+        // A third of the window gives one token back: not a nanosecond sooner.
+        assert_eq!((bucket.in_use(RATE, 1_033, 0), bucket.in_use(RATE, 1_034, 0)), (4, 3));
+        assert_eq!(bucket.in_use(RATE, 1_134, 0), 0, "it recovers in whole");
+        assert_eq!(bucket.in_use(RATE, 900, 0), 4, "a clock that ran backward gives nothing");
+        bucket.take(RATE, 1_034, 1_000);
+        assert_eq!((bucket.in_use(RATE, 1_034, 0), bucket.in_use(RATE, 1_234, 0)), (6, 0), "a debt is bounded");
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_nothing() {
+        let none = Rate { limit: 0, window: 100 };
+        let mut bucket = Bucket::UNUSED;
+        assert_eq!(bucket.in_use(none, 5, 1), 1);
+        bucket.take(none, 5, 1);
+        assert_eq!(bucket.in_use(none, 1 << 60, 1), 2);
+    }
+
+    proptest! {
+        /// Against a list of all times: never more than the limit at one instant, less than twice it in any window.
+        #[test]
+        fn no_window_holds_twice_the_limit(steps in proptest::collection::vec(0i64..60, 1..200), limit in 1i128..6) {
+            let rate = Rate { limit, window: 100 };
+            let (mut bucket, mut now, mut taken) = (Bucket::UNUSED, 0, Vec::new());
+            for step in steps {
+                now += step;
+                let fits = bucket.fits(rate, now, 1, limit);
+                prop_assert_eq!(fits, bucket.in_use(rate, now, 1) <= limit);
+                if fits {
+                    bucket.take(rate, now, 1);
+                    taken.push(now);
+                }
+                let within = |span: i64| taken.iter().filter(|&&t| now - t < span).count() as i128;
+                prop_assert!(within(1) <= limit && within(100) < 2 * limit);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Edge: what stands around a live host: its overseer and the control plane, begun and ended together.
+
+use super::cores;
+use super::overseer::{Overseer, OverseerSetup};
+use crate::config::{Config, ConfigError, Mode as ConfiguredMode};
+use crate::control::http::auth::Tokens;
+use crate::control::http::{self, Plane, PlaneError};
+use crate::control::mode::{self, Mode};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Overseer and plane of a running host. Dropping it ends them.
+pub struct Attended {
+    overseer: Arc<Overseer>,
+    thread: Option<JoinHandle<()>>,
+    plane: Option<Plane>,
+}
+
+/// The configuration with the mode that `AGENT_MODE` sets, and that mode.
+///
+/// # Errors
+/// No mode at all, or one that this version does not have: it reaches no real venue, and keeps no decisions aside.
+pub fn with_mode_in_force(config: &Config) -> Result<(Config, Mode), ConfigError> {
+    let configured = match config.host.mode {
+        ConfiguredMode::Observe => Mode::Observe,
+        ConfiguredMode::Paper => Mode::Paper,
+    };
+    let variable = std::env::var(mode::VARIABLE).ok();
+    let mode = Mode::resolve(variable.as_deref(), Some(configured)).map_err(|e| ConfigError::room("host", e))?;
+    let mut config = config.clone();
+    config.host.mode = match mode {
+        Mode::Observe => ConfiguredMode::Observe,
+        Mode::Paper => ConfiguredMode::Paper,
+        Mode::Off | Mode::Shadow | Mode::Live => {
+            return Err(ConfigError::room(
+                "host",
+                format!("{} = {mode}: this version runs in OBSERVE and PAPER only", mode::VARIABLE),
+            ));
+        }
+    };
+    Ok((config, mode))
+}
+
+impl Attended {
+    /// Begins to look after the host, and opens the control plane if there is to be one. A port that somebody else has is
+    /// no reason not to trade on paper: then a free one is taken, and said, unless `[http] required` forbids it.
+    ///
+    /// # Errors
+    /// In words, what cannot be started.
+    pub fn begin(setup: OverseerSetup, plane: Option<&http::Config>) -> Result<Self, String> {
+        let overseer = Overseer::new(setup).map_err(|e| e.to_string())?;
+        let thread = overseer.run().map_err(|e| format!("cannot start thread `overseer`: {e}"))?;
+        let mut attended = Self { overseer, thread: Some(thread), plane: None };
+        if let Some(config) = plane.filter(|config| config.enabled) {
+            attended.plane = Some(attended.open(config)?);
+        }
+        Ok(attended)
+    }
+
+    fn open(&self, config: &http::Config) -> Result<Plane, String> {
+        let tokens = || Tokens::from_environment(|name| std::env::var(name).ok()).map_err(|e| e.to_string());
+        let host = || Arc::clone(&self.overseer) as Arc<dyn crate::control::plane::Host>;
+        match http::start(config.clone(), tokens()?, host(), cores::lower_this_thread) {
+            Err(PlaneError::PortTaken(address)) if !config.required && address.port() != 0 => {
+                tracing::warn!("{}; a free port is taken instead", PlaneError::PortTaken(address));
+                let free = http::Config { bind: SocketAddr::new(address.ip(), 0), ..config.clone() };
+                http::start(free, tokens()?, host(), cores::lower_this_thread).map_err(|e| e.to_string())
+            }
+            other => other.map_err(|e| e.to_string()),
+        }
+    }
+
+    /// Where the control plane listens.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.plane.as_ref().map(Plane::address)
+    }
+}
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        if let Some(plane) = self.plane.take() {
+            plane.stop();
+        }
+        self.overseer.end();
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // A panic of that thread was told when it happened.
+            drop(thread.join());
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! Edge: the running host as the control plane sees it: snapshots and atomics, nothing that a hot thread waits for.
+
+use super::overseer::{Overseer, lock};
+use super::recorder::View;
+use crate::control::clock_sync::read_clocks;
+use crate::control::gate::KillScope;
+use crate::control::plane::command::{Accepted, Action, Command, Refused};
+use crate::control::plane::view::{
+    Agent, Enablement, ExecutionState, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, Mode, Process, ScopeNow,
+    Situation, Transition,
+};
+use crate::control::plane::{Host, ScopeId, Scrape, scrape::Buckets};
+use crate::control::state::RecoverRefusal;
+use crate::event::input::GateReason;
+use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
+use crate::event::risk::OperatorOutcome;
+use crate::metric::latency::SPANS;
+use crate::risk::check::Unit;
+use crate::types::ids::InstrumentId;
+use crate::types::instrument::{Instrument, VenueKind};
+use crate::types::time::UnixNanos;
+use std::sync::atomic::Ordering;
+
+/// Agents of the roster that run inside the host, in the order of the data.
+const AGENTS: [&str; 5] = ["market-data", "feature", "signal", "risk", "execution"];
+/// The ensemble is the one strategy of a host.
+const STRATEGY: u32 = 0;
+
+/// What does not change while the host runs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The host's name.
+    pub host: String,
+    /// First bytes of the build's hash, in hexadecimal.
+    pub build: String,
+    /// First bytes of the configuration's hash, in hexadecimal.
+    pub configuration: String,
+    /// Number of this start in its journal.
+    pub epoch: u64,
+    /// Limits at the start: stored number of the check and value.
+    pub limits: Vec<(u8, i128)>,
+}
+
+/// What a command is about, as this host knows it.
+struct Target {
+    kill: KillScope,
+    instrument: InstrumentId,
+    scope_id: u32,
+}
+
+impl Overseer {
+    fn view(&self) -> View {
+        lock(&self.view).clone()
+    }
+
+    fn target(&self, scope: &ScopeId) -> Result<Target, Refused> {
+        let unknown = |what, known| Refused::Unknown { what, given: scope.id().to_owned(), known };
+        let none = InstrumentId::NONE;
+        match scope.scope() {
+            Scope::Host => Ok(Target { kill: KillScope::Host, instrument: none, scope_id: 0 }),
+            Scope::Strategy if scope.id() == "0" => {
+                Ok(Target { kill: KillScope::Strategy(STRATEGY), instrument: none, scope_id: STRATEGY })
+            }
+            Scope::Strategy => Err(unknown("strategy", vec!["0".to_owned()])),
+            Scope::Venue => {
+                let view = lock(&self.view);
+                let mut known: Vec<String> =
+                    view.instruments.values().map(|v| v.instrument.venue.name().to_owned()).collect();
+                known.sort();
+                known.dedup();
+                let venue = VenueKind::from_name(scope.id()).filter(|v| known.iter().any(|k| k == v.name()));
+                let venue = venue.ok_or_else(|| unknown("venue", known))?;
+                Ok(Target { kill: KillScope::Venue(venue), instrument: none, scope_id: u32::from(venue.code()) })
+            }
+            Scope::Instrument => {
+                let view = lock(&self.view);
+                let found = view.instruments.values().map(|v| v.instrument).find(|i| is_named(i, scope.id()));
+                let found = found.ok_or_else(|| {
+                    unknown("instrument", view.instruments.values().map(|v| v.instrument.name()).collect())
+                })?;
+                Ok(Target { kill: KillScope::Instrument(found.id), instrument: found.id, scope_id: 0 })
+            }
+        }
+    }
+
+    /// Puts commands on their way; all or none.
+    fn send(&self, commands: &[OperatorCommand], target: &Target) -> Result<(), Refused> {
+        let mut lane = lock(&self.commands);
+        if lane.capacity() - lane.len() < commands.len() {
+            return Err(Refused::Busy);
+        }
+        for command in commands {
+            // The loop gives the time.
+            if lane.try_send(command.input(target.instrument, 0)).is_err() {
+                return Err(Refused::Busy);
+            }
+        }
+        Ok(())
+    }
+
+    fn kill(&self, command: &Command, target: &Target, flatten: bool, now: UnixNanos) -> Accepted {
+        let act = self.kill.kill(target.kill, &command.who, &command.reason, now);
+        let order = |action| {
+            let mut order = OperatorCommand::new(action, command.scope.scope(), &command.who, &command.reason)
+                .with_ticket(&command.ticket);
+            (order.request, order.scope_id) = (command.request, target.scope_id);
+            order
+        };
+        let mut orders = Vec::new();
+        if act.scope != KillScope::Host {
+            // The host's kill is told by the sequencer as a gate change; a narrower one as a trading state.
+            let mut halt = order(OperatorAction::SetState);
+            halt.state = ScopeState::Halted.code();
+            orders.push(halt);
+        }
+        if flatten {
+            let mut close = order(OperatorAction::Flatten);
+            close.request = if orders.is_empty() { command.request } else { 0 };
+            orders.push(close);
+        }
+        // The gate is closed whatever becomes of these; a full lane is told by the request staying `queued`.
+        if let Err(error) = self.send(&orders, target) {
+            tracing::error!("the kill of {} is in force, but the command lane is full: {error:?}", act.scope);
+        }
+        Accepted { sequence: None, in_force: true }
+    }
+
+    fn release(&self, command: &Command, target: &Target, now: UnixNanos) -> Result<Accepted, Refused> {
+        if target.kill == KillScope::Host
+            && let Some(refused) = Refused::release(&self.situation())
+        {
+            return Err(refused);
+        }
+        let conflict = |message: String| Refused::Conflict { reason: "kill_switch_not_released", message };
+        let seen = self.kill.standing().iter().find(|act| act.scope == target.kill).map_or(0, |act| act.number);
+        self.kill
+            .release(target.kill, seen, &command.who, &command.reason, now)
+            .map_err(|error| conflict(error.to_string()))?;
+        if target.kill != KillScope::Host {
+            let mut state =
+                OperatorCommand::new(OperatorAction::SetState, command.scope.scope(), &command.who, &command.reason)
+                    .with_ticket(&command.ticket);
+            (state.request, state.scope_id) = (command.request, target.scope_id);
+            state.state = ScopeState::Active.code();
+            self.send(&[state], target)?;
+        }
+        self.look(read_clocks());
+        Ok(Accepted { sequence: None, in_force: true })
+    }
+
+    fn recover(&self, command: &Command) -> Result<Accepted, Refused> {
+        let now = read_clocks();
+        let result = lock(&self.machine).recover(now, &command.who, &command.reason);
+        result.map_err(|refusal| match refusal {
+            RecoverRefusal::Halted => Refused::KillSwitch { source: self.situation().kill_switch.source_text() },
+            RecoverRefusal::Init => Refused::NotReady(ExecutionState::Init),
+            RecoverRefusal::Stale => Refused::MarketDataStale,
+            RecoverRefusal::Backoff { .. } => Refused::Conflict { reason: "backing_off", message: refusal.to_string() },
+        })?;
+        self.look(now);
+        Ok(Accepted { sequence: None, in_force: true })
+    }
+}
+
+/// `SYMBOL`, or `SYMBOL.VENUE` in any case.
+fn is_named(instrument: &Instrument, name: &str) -> bool {
+    instrument.symbol.as_str().eq_ignore_ascii_case(name) || instrument.name().eq_ignore_ascii_case(name)
+}
+
+/// In what a limit is counted, and decimals, for people.
+fn unit_of(unit: Unit) -> (&'static str, u8) {
+    match unit {
+        Unit::Quantity => ("quantity", 18),
+        Unit::Quote => ("quote currency", 8),
+        Unit::Ratio => ("ratio", 6),
+        Unit::Nanos => ("milliseconds", 6),
+        Unit::Ppm => ("ppm", 0),
+        Unit::Lots => ("lots", 0),
+        Unit::Price => ("price units", 0),
+        Unit::State | Unit::Count | Unit::GateBits => ("count", 0),
+    }
+}
+
+impl Host for Overseer {
+    fn now(&self) -> UnixNanos {
+        read_clocks().wall
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
+        let (now, last) = (read_clocks(), self.ticks.any());
+        let last_tick = (last.wall != crate::types::time::NO_TIME).then_some(last.wall);
+        // The steady clock has its say too: by either clock too old is stale.
+        let fresh = self.health.is_fresh(now);
+        let max_age = self.settings.max_age;
+        let heartbeat = Heartbeat { now: now.wall, last_tick, max_age, forced_stale: self.settings.forced_stale };
+        if fresh || !heartbeat.is_fresh() { heartbeat } else { Heartbeat { last_tick: None, ..heartbeat } }
+    }
+
+    fn process(&self) -> Process {
+        let view = self.view();
+        let mut faults: Vec<String> = view.journal_fault.iter().map(|f| format!("journal: {f}")).collect();
+        if let Err(reason) = lock(&self.clock).healthy(read_clocks(), self.mode == Mode::Live) {
+            faults.push(format!("clock: {reason}"));
+        }
+        Process {
+            host: self.facts.host.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            build: self.facts.build.clone(),
+            configuration: self.facts.configuration.clone(),
+            epoch: self.facts.epoch,
+            uptime_seconds: self.started.elapsed().as_secs_f64(),
+            sequence: view.sequence,
+            journaled_sequence: view.journaled,
+            orders: view.counts.orders,
+            fills: view.counts.fills,
+            refused: view.counts.refused,
+            live: view.journal_fault.is_none(),
+            faults,
+            warnings: self.halt.current().warnings,
+        }
+    }
+
+    fn agents(&self) -> Vec<Agent> {
+        let situation = self.situation();
+        let heartbeat = self.heartbeat();
+        let age = heartbeat.age().map(|age| age as f64 / 1e9);
+        let fresh = heartbeat.is_fresh();
+        AGENTS
+            .iter()
+            .map(|name| {
+                let (ready, detail) = match *name {
+                    "execution" => (
+                        situation.state == ExecutionState::Ready && situation.gate.is_empty(),
+                        format!("state {}", situation.state.name()),
+                    ),
+                    _ if fresh => (true, "works on fresh market data".to_owned()),
+                    _ => (false, "no fresh market data".to_owned()),
+                };
+                Agent { name: (*name).to_owned(), live: true, ready, heartbeat_age_seconds: age, detail }
+            })
+            .collect()
+    }
+
+    fn situation(&self) -> Situation {
+        let (halt, now) = (self.halt.current(), read_clocks());
+        let mut sources: Vec<KillSource> = self
+            .kill
+            .standing()
+            .into_iter()
+            .filter(|act| act.scope == KillScope::Host)
+            .map(|act| KillSource {
+                name: if act.who == "signal" { "signal" } else { "command" }.to_owned(),
+                latched: true,
+                who: act.who,
+                reason: act.reason,
+                since: act.at,
+            })
+            .collect();
+        if halt.kind != crate::control::halt::HaltKind::Allowed {
+            let name = if halt.source.starts_with("file") {
+                "file"
+            } else if halt.source.starts_with("environment") {
+                "environment"
+            } else {
+                "default"
+            };
+            // The default halt stops LIVE alone: it is told where it matters.
+            if halt.bars(self.mode) {
+                sources.push(KillSource { reason: halt.source.clone(), ..KillSource::new(name, false) });
+            }
+        }
+        let halted = self.gate.is_killed() || halt.bars(self.mode);
+        let machine = lock(&self.machine);
+        let state = if halted { ExecutionState::Halted } else { machine.state() };
+        let last_transition = machine.history().next_back().map(|t| Transition {
+            from: t.from,
+            to: t.to,
+            trigger: t.trigger.name().to_owned(),
+            at: t.at.wall,
+        });
+        let retry_in_seconds = (state == ExecutionState::Error)
+            .then(|| machine.backoff_left(now).map(|left| left.max(0).unsigned_abs().div_ceil(1_000_000_000)))
+            .flatten();
+        drop(machine);
+        // What the record has heard, and what acts already.
+        let bits = lock(&self.view).gate | self.gate.reasons();
+        let scopes = self
+            .kill
+            .standing()
+            .into_iter()
+            .filter(|act| act.scope != KillScope::Host)
+            .map(|act| ScopeNow {
+                scope: act.scope.to_string(),
+                state: ScopeState::Halted.name().to_owned(),
+                reason: act.reason,
+            })
+            .collect();
+        Situation {
+            host: self.facts.host.clone(),
+            mode: self.mode,
+            state,
+            last_transition,
+            kill_switch: KillSwitch { halted, sources },
+            gate: GateReason::ALL.iter().copied().filter(|r| bits >> r.code() & 1 == 1).collect(),
+            scopes,
+            retry_in_seconds,
+        }
+    }
+
+    fn limits(&self) -> Vec<Limit> {
+        let view = self.view();
+        let mut limits: Vec<Limit> = Vec::new();
+        for &(number, value) in &self.facts.limits {
+            let Some(row) = crate::risk::TABLE.iter().find(|row| row.code == number) else { continue };
+            let (unit, decimals) = unit_of(row.unit);
+            limits.push(Limit {
+                number,
+                name: row.key.unwrap_or(row.name),
+                unit,
+                decimals,
+                scope: ScopeId::HOST,
+                value,
+                used: None,
+                changed: None,
+            });
+        }
+        for record in view.operators.iter().filter(|r| r.outcome == OperatorOutcome::Accepted.code()) {
+            if record.command.action() != Some(OperatorAction::SetLimit) {
+                continue;
+            }
+            let scope = match record.command.scope() {
+                Some(Scope::Instrument) => view
+                    .instruments
+                    .get(&record.instrument.0)
+                    .and_then(|v| ScopeId::parse(&format!("instrument:{}", v.instrument.name()))),
+                _ => Some(ScopeId::HOST),
+            };
+            let Some(scope) = scope else { continue };
+            let change = LimitChange { who: record.command.who().into_owned(), at: record.at, old: record.before };
+            let number = record.command.limit;
+            if let Some(limit) = limits.iter_mut().find(|l| l.number == number && l.scope == scope) {
+                (limit.value, limit.changed) = (record.now, Some(change));
+            } else if let Some(host) = limits.iter().find(|l| l.number == number).cloned() {
+                limits.push(Limit { scope, value: record.now, changed: Some(change), ..host });
+            }
+        }
+        limits
+    }
+
+    fn enablement(&self) -> Enablement {
+        Enablement { valid: false, detail: "this version reaches no real venue".to_owned(), ..Enablement::default() }
+    }
+
+    fn scrape(&self, out: &mut Scrape) {
+        let view = self.view();
+        for (name, meaning, value) in view.counts.table() {
+            out.counter(&format!("{name}_total"), meaning, &[], value);
+        }
+        for (i, span) in SPANS.iter().enumerate() {
+            let figures = Buckets::of_nanos(view.latency.get(i));
+            out.histogram("latency_seconds", "Latency of the journey's parts.", &[("span", span)], &figures);
+        }
+        let situation = self.situation();
+        for &state in ExecutionState::ALL {
+            let is = f64::from(u8::from(situation.state == state));
+            out.gauge("execution_state", "1 for the state of execution.", &[("state", state.name())], is);
+        }
+        for &reason in GateReason::ALL {
+            let holds = f64::from(u8::from(situation.gate.contains(&reason)));
+            out.gauge(
+                "gate_closed",
+                "1 for each reason that holds the gate closed.",
+                &[("reason", reason.name())],
+                holds,
+            );
+        }
+        out.gauge("sequence", "Sequence of the newest input.", &[], view.sequence as f64);
+        out.gauge("journaled_sequence", "Sequence of the newest input in the journal.", &[], view.journaled as f64);
+        let age = self.heartbeat().age().map_or(f64::NAN, |age| age as f64 / 1e9);
+        out.gauge("marketdata_age_seconds", "Age of the newest tick.", &[], age);
+        out.counter(
+            "orders_stopped_total",
+            "New orders that the gate stopped before the wire.",
+            &[],
+            self.gate.blocked(),
+        );
+        let events = self.progress.events.load(Ordering::Relaxed);
+        out.counter("market_messages_total", "Market messages taken in.", &[], events);
+    }
+
+    fn command(&self, command: &Command) -> Result<Accepted, Refused> {
+        let now = read_clocks().wall;
+        let target = self.target(&command.scope);
+        if let Action::Kill { flatten } = command.action {
+            return Ok(self.kill(command, &target?, flatten, now));
+        }
+        let target = target?;
+        match command.action {
+            Action::ReleaseKill => self.release(command, &target, now),
+            Action::Recover => self.recover(command),
+            Action::Stop => {
+                self.gate.stop();
+                Ok(Accepted { sequence: None, in_force: true })
+            }
+            _ => {
+                if let Action::SetLimit { number, old, .. } = command.action {
+                    let now = self.limits().into_iter().find(|l| l.number == number && l.scope == command.scope);
+                    let host = self.limits().into_iter().find(|l| l.number == number);
+                    let Some(limit) = now.or(host) else {
+                        let known = self.limits().iter().map(|l| l.name.to_owned()).collect();
+                        return Err(Refused::Unknown { what: "limit", given: number.to_string(), known });
+                    };
+                    if limit.value != old {
+                        let unit = crate::risk::TABLE.iter().find(|r| r.code == number).map_or(Unit::Count, |r| r.unit);
+                        return Err(Refused::LimitChanged { now: crate::risk::amount_text(unit, limit.value) });
+                    }
+                }
+                let operator = command.operator(target.scope_id).ok_or(Refused::Conflict {
+                    reason: "no_such_command",
+                    message: "the host has no such command".to_owned(),
+                })?;
+                self.send(&[operator], &target)?;
+                Ok(Accepted::default())
+            }
+        }
+    }
+
+    fn journaled(&self, request: u64) -> Option<u64> {
+        let view = lock(&self.view);
+        let record = view.operators.iter().rev().find(|r| r.command.request == request)?;
+        (record.sequence <= view.journaled || view.journaled == 0).then_some(record.sequence)
+    }
+}
