@@ -1,6 +1,7 @@
 //! Edge: assembly: joins the rooms' own configuration types. One TOML file, then the environment
 //! (`TICKPATH__SECTION__KEY`), both checked: an unknown key is an error that names the nearest known one.
 
+pub use crate::control::mode::Mode;
 use crate::runtime::placement::TopologyConfig;
 use crate::types::time::Nanos;
 use serde::{Deserialize, Serialize};
@@ -48,29 +49,21 @@ impl ConfigError {
     }
 }
 
-crate::code_enum! {
-    /// What the host may do.
-    pub enum Mode {
-        /// Market data, features and signals only: the gate stays closed.
-        Observe = 1, "observe";
-        /// Orders go to the simulated venue.
-        Paper = 2, "paper";
-    }
-}
+/// A mode as the configuration writes it: its name in small letters.
+mod mode_word {
+    use super::Mode;
+    use serde::{Deserialize, Deserializer, Serializer};
 
-impl Serialize for Mode {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub(super) fn serialize<S: Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&mode.name().to_ascii_lowercase())
     }
-}
 
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::from_name(&text).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "`{text}` is no mode; known: observe, paper (this version reaches no real venue)"
-            ))
+        let lower = text.bytes().all(|b| !b.is_ascii_uppercase());
+        Mode::from_name(&text.to_ascii_uppercase()).filter(|_| lower).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is no mode; known: off, observe, shadow, paper, live"))
         })
     }
 }
@@ -81,10 +74,15 @@ impl<'de> Deserialize<'de> for Mode {
 pub struct HostConfig {
     /// Name of this host in ids: 1 to 10 letters, digits, `-` and `_`.
     pub name: String,
-    /// `observe` or `paper`. Observing is the default; the embedded configuration says `paper`.
+    /// `off`, `observe`, `shadow`, `paper` or `live`. Observing is the default; the embedded configuration says `paper`.
+    /// `AGENT_MODE` goes over it.
+    #[serde(with = "mode_word")]
     pub mode: Mode,
     /// Where the main job keeps its journal.
     pub data_dir: PathBuf,
+    /// File that says whose key is whose, for enabling LIVE; default `enable/keyring.toml` in `data_dir`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyring: Option<PathBuf>,
     /// Interval of timer inputs in milliseconds, 1..=60 000.
     pub timer_interval_ms: u64,
 }
@@ -95,6 +93,7 @@ impl Default for HostConfig {
             name: "tickpath-1".to_owned(),
             mode: Mode::Observe,
             data_dir: "tickpath-data".into(),
+            keyring: None,
             timer_interval_ms: 1000,
         }
     }
@@ -282,8 +281,9 @@ mod tests {
         assert_eq!(loaded.overrides.len(), 2);
         let text = load(None, environment(&[("TICKPATH__TOPOLOGY__RINGSLOTS", "256")])).unwrap_err().to_string();
         assert!(text.contains("TICKPATH__TOPOLOGY__RINGSLOTS") && text.contains("ring_slots"), "{text}");
-        let text = load(None, environment(&[("TICKPATH__HOST__MODE", "live")])).unwrap_err().to_string();
-        assert!(text.contains("observe, paper"), "{text}");
+        let text = load(None, environment(&[("TICKPATH__HOST__MODE", "life")])).unwrap_err().to_string();
+        assert!(text.contains("off, observe, shadow, paper, live"), "{text}");
+        assert_eq!(load(None, environment(&[("TICKPATH__HOST__MODE", "live")])).unwrap().config.host.mode, Mode::Live);
     }
 
     #[test]

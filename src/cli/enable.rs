@@ -11,6 +11,7 @@ use crate::control::enable::assess::Revocation;
 use crate::control::enable::keyring::KeyringError;
 use crate::control::enable::store::StoreError;
 use crate::control::enable::{Hash, Keyring, Store};
+use crate::runtime::enabling;
 use crate::types::time::UnixNanos;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -40,7 +41,7 @@ pub struct EnableArgs {
     /// Folder of requests and approvals; default: `enable` in [host] data_dir.
     #[arg(long, global = true, value_name = "DIR")]
     store: Option<PathBuf>,
-    /// File that binds keys to people; default: keyring.toml in the store.
+    /// File that binds keys to people; default: [host] keyring, or keyring.toml in the store.
     #[arg(long, global = true, value_name = "FILE")]
     keyring: Option<PathBuf>,
     #[command(subcommand)]
@@ -79,15 +80,21 @@ impl EnableArgs {
             return Ok(dir.clone());
         }
         let loaded = crate::config::load(cli.config.as_deref(), std::env::vars())?;
-        Ok(loaded.config.host.data_dir.join("enable"))
+        Ok(enabling::store_dir(&loaded.config))
     }
 
     fn store(&self, cli: &Cli) -> Result<Store, Failure> {
         Ok(Store::open(&self.store_dir(cli)?)?)
     }
 
-    fn keyring(&self, store: &Store) -> Result<Keyring, Failure> {
-        let path = self.keyring.clone().unwrap_or_else(|| store.dir().join("keyring.toml"));
+    fn keyring(&self, cli: &Cli, store: &Store) -> Result<Keyring, Failure> {
+        let path = match (&self.keyring, &self.store) {
+            (Some(path), _) => path.clone(),
+            (None, Some(_)) => store.dir().join("keyring.toml"),
+            (None, None) => {
+                enabling::keyring_file(&crate::config::load(cli.config.as_deref(), std::env::vars())?.config)
+            }
+        };
         Ok(Keyring::load(&path)?)
     }
 }

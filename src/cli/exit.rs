@@ -89,9 +89,11 @@ impl From<HostError> for Failure {
             HostError::Config(e) => e.into(),
             HostError::Journal(e) => e.into(),
             HostError::Capture(e) => e.into(),
-            HostError::Topology(_) | HostError::Epochs | HostError::OtherInstruments { .. } => {
-                Self { code: Code::Configuration, complaint }
-            }
+            HostError::Topology(_)
+            | HostError::Epochs
+            | HostError::Off
+            | HostError::Live(_)
+            | HostError::OtherInstruments { .. } => Self { code: Code::Configuration, complaint },
             HostError::JournalNotEmpty { .. } => Self { code: Code::Usage, complaint },
             _ => Self { code: Code::Error, complaint },
         }

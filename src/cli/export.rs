@@ -16,7 +16,7 @@ pub struct ExportArgs {
     /// The journal's folder.
     #[arg(long, value_name = "DIR")]
     pub journal: PathBuf,
-    /// bbo, trades, candles, features, signals, risk, orders or fills.
+    /// bbo, trades, candles, features, signals, risk, orders, fills or control.
     #[arg(long, value_parser = parse_what)]
     pub what: What,
     /// csv, jsonl or parquet.

@@ -4,7 +4,8 @@ use super::Cli;
 use super::exit::{Code, Failure};
 use super::remote::{self, CommandArgs, Remote};
 use crate::control::plane::ScopeId;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// Kinds of scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -31,6 +32,9 @@ pub struct KillArgs {
     /// Also close what is held.
     #[arg(long)]
     pub flatten: bool,
+    /// Seconds to wait until nothing rests any more; 0 = not at all.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub wait: u64,
     /// Take a kill back instead (only what a command latched; what the file or the environment says stays).
     #[arg(long, conflicts_with = "flatten")]
     pub release: bool,
@@ -86,12 +90,89 @@ pub fn main(cli: &Cli, args: &KillArgs) -> Result<Code, Failure> {
                      or end the process (kill -TERM PID), and cancel at the venue";
         Failure::new(failure.code, format!("{}\n{other}", failure.complaint))
     })?;
-    remote::finish(cli, answer, &format!("KILLED {scope}"))
+    let code = remote::finish(cli, answer, &format!("KILLED {scope}"))?;
+    if args.wait == 0 {
+        return Ok(code);
+    }
+    confirm(cli, &host, &scope, args.flatten, Duration::from_secs(args.wait))
+}
+
+/// Waits until nothing of the scope rests (and, after a flatten, nothing is held), and says so.
+fn confirm(cli: &Cli, host: &Remote, scope: &str, flat: bool, most: Duration) -> Result<Code, Failure> {
+    let begun = Instant::now();
+    loop {
+        let left = left(&host.get("/state")?.body, scope, flat);
+        let waited = begun.elapsed();
+        if left.is_empty() {
+            let what = if flat { "rests, and nothing is held" } else { "rests" };
+            if cli.json {
+                crate::say!("{}", json!({"left": [], "flat": flat, "waited_seconds": waited.as_secs_f64()}));
+            } else {
+                crate::say!("no order of {scope} {what} (confirmed {:.2} s after the kill)", waited.as_secs_f64());
+            }
+            return Ok(Code::Ok);
+        }
+        if waited >= most {
+            return Err(Failure::new(
+                Code::TimeOut,
+                format!(
+                    "{scope} is killed, but after {} s this is left: {}; look at `tickpath status`, and at the venue: `tickpath runbook kill`",
+                    most.as_secs(),
+                    left.join(", ")
+                ),
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Instruments of the scope in which something rests or is under way, or, if all must be `flat`, is held.
+fn left(state: &Value, scope: &str, flat: bool) -> Vec<String> {
+    let all = state["exposures"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_in = |name: &str| match scope.split_once(':') {
+        Some(("instrument", id)) => {
+            name.eq_ignore_ascii_case(id) || name.split('.').next().is_some_and(|s| s.eq_ignore_ascii_case(id))
+        }
+        Some(("venue", id)) => name.rsplit('.').next().is_some_and(|venue| venue.eq_ignore_ascii_case(id)),
+        // There is one strategy, and it has all orders.
+        _ => true,
+    };
+    // What cannot be read counts as not zero.
+    let is_zero = |value: &Value| value.as_str().is_some_and(|text| text.bytes().all(|b| matches!(b, b'0' | b'.')));
+    all.iter()
+        .filter(|held| {
+            !is_zero(&held["open_buy"]) || !is_zero(&held["open_sell"]) || flat && !is_zero(&held["position"])
+        })
+        .filter_map(|held| held["instrument"].as_str())
+        .filter(|name| is_in(name))
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_rests_is_that_of_the_scope() {
+        let held = |name: &str, position: &str, buy: &str| json!({"instrument": name, "position": position, "open_buy": buy, "open_sell": "0"});
+        let state = json!({"exposures": [
+            held("A.SIM", "0", "1.5"), held("B.SIM", "-2", "0.1"), held("A.BINANCE", "0", "3"), held("C.SIM", "0.01", "0.00"),
+        ]});
+        let check = |scope: &str, expected: &[&str]| assert_eq!(left(&state, scope, false), expected, "{scope}");
+        assert_eq!(left(&state, "instrument:C.SIM", true), ["C.SIM"], "held");
+        assert_eq!(
+            left(&json!({"exposures": [{"instrument": "X"}]}), "host", false),
+            ["X"],
+            "not known is not nothing"
+        );
+        check("host", &["A.SIM", "B.SIM", "A.BINANCE"]);
+        check("strategy:0", &["A.SIM", "B.SIM", "A.BINANCE"]);
+        check("venue:sim", &["A.SIM", "B.SIM"]);
+        check("instrument:a", &["A.SIM", "A.BINANCE"]);
+        check("instrument:A.SIM", &["A.SIM"]);
+        check("instrument:C", &[]);
+    }
 
     #[test]
     fn scopes_are_joined_and_checked() {

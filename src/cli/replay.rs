@@ -155,6 +155,9 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
     };
     let running = host::start(&loaded.config, Source::Captures(readers), options)?;
     let stop = super::run::install_stop(&running.gate)?;
+    if !cli.json {
+        super::run::announce_plane(&running);
+    }
     watch(&running, cli.json);
     let outcome = running.wait()?;
     stop.store(true, Ordering::Release);

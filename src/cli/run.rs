@@ -3,7 +3,7 @@
 use super::Cli;
 use super::exit::{Code, Failure};
 use super::finish;
-use crate::config::Loaded;
+use crate::config::{Loaded, Mode};
 use crate::control::gate::Gate;
 use crate::report::live::{self, Header};
 use crate::runtime::host::{self, RunOptions, Running, Source};
@@ -135,6 +135,13 @@ pub fn install_stop(gate: &Arc<Gate>) -> Result<Arc<AtomicBool>, Failure> {
     Ok(over)
 }
 
+/// Where the control plane listens.
+pub fn announce_plane(running: &Running) {
+    if let Some(address) = running.plane {
+        crate::say!("control plane http://{address} (`tickpath status --url http://{address}`)");
+    }
+}
+
 fn announce(running: &Running, dir: &std::path::Path) {
     let restored = &running.restored;
     if restored.sequence_last > 0 {
@@ -148,8 +155,13 @@ fn announce(running: &Running, dir: &std::path::Path) {
     } else {
         crate::say!("new journal in {}", dir.display());
     }
-    if let Some(address) = running.plane {
-        crate::say!("control plane http://{address} (`tickpath status --url http://{address}`)");
+    announce_plane(running);
+    match running.mode {
+        Mode::Paper => {}
+        Mode::Live => crate::say!(
+            "mode LIVE on the simulated venue: a drill; nothing leaves before two people have enabled it (`tickpath enable --help`)"
+        ),
+        other => crate::say!("mode {other}: no order reaches a venue"),
     }
     crate::say!("placement {}; Ctrl-C ends the run", running.placement);
 }
@@ -196,7 +208,7 @@ fn show(running: &Running, shared: &Mutex<View>, loaded: &Loaded, dir: &std::pat
         }
         let header = Header {
             host: loaded.config.host.name.clone(),
-            setting: format!("{}  {}", loaded.config.host.mode, running.placement),
+            setting: format!("{}  {}", running.mode.name().to_ascii_lowercase(), running.placement),
             messages_per_second: per_second,
             seconds: started.elapsed().as_secs_f64(),
             journal: dir.display().to_string(),

@@ -130,11 +130,40 @@ fn overview(state: &Value, health: &Value, agents: &Value) -> String {
     for scope in list(&state["scopes"]) {
         line("scope", format!("{} is {}: {}", text(scope, "scope"), text(scope, "state"), text(scope, "reason")));
     }
+    for alert in list(&state["alerts"]) {
+        line(
+            "ALERT",
+            format!(
+                "{} since {}: {} {}",
+                text(alert, "name"),
+                text(alert, "since"),
+                text(alert, "detail"),
+                see(text(alert, "runbook"))
+            ),
+        );
+    }
+    for held in list(&state["exposures"]) {
+        line(
+            "held",
+            format!(
+                "{}: position {}, open buys {}, open sells {}",
+                text(held, "instrument"),
+                text(held, "position"),
+                text(held, "open_buy"),
+                text(held, "open_sell")
+            ),
+        );
+    }
     line(
         "figures",
         format!(
-            "sequence {} (journaled {})  orders {}  fills {}  refused {}",
-            health["sequence"], health["journaled_sequence"], health["orders"], health["fills"], health["refused"],
+            "sequence {} (journaled {})  orders {} ({} open)  fills {}  refused {}",
+            health["sequence"],
+            health["journaled_sequence"],
+            health["orders"],
+            health["open_orders"],
+            health["fills"],
+            health["refused"],
         ),
     );
     for key in ["faults", "warnings"] {

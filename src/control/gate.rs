@@ -88,9 +88,13 @@ pub struct Gate {
     /// Bits of the [`GateReason`]s that hold at once, whatever the ring has heard of them (bit = code).
     holds: AtomicU32,
     stop: AtomicBool,
+    /// Decisions are kept, and none leaves: set once, before the run.
+    shadow: AtomicBool,
     venues: Box<[Latch]>,
     strategies: Box<[Latch]>,
     instruments: Box<[Latch]>,
+    /// Instruments whose market data is not fresh.
+    stale: Box<[AtomicBool]>,
     /// Clock reading at which the journal began the piece of work that it is at; 0 = none.
     journal_busy_since: AtomicU64,
     /// Of which such piece it was said that it takes too long; 0 = of none.
@@ -117,13 +121,26 @@ impl Gate {
             signal: Arc::default(),
             holds: AtomicU32::new(0),
             stop: AtomicBool::new(false),
+            shadow: AtomicBool::new(false),
             venues: latches(VENUES),
             strategies: latches(STRATEGIES_MAX),
             instruments: latches(instruments_max),
+            stale: (0..instruments_max).map(|_| AtomicBool::new(false)).collect(),
             journal_busy_since: AtomicU64::new(0),
             journal_stalled_since: AtomicU64::new(0),
             blocked: AtomicU64::new(0),
         }
+    }
+
+    /// From now on no new order leaves, whatever the reasons say: SHADOW. It is no reason, so that risk goes on deciding.
+    pub fn hold_all_back(&self) {
+        self.shadow.store(true, Ordering::Release);
+    }
+
+    /// Whether decisions are only kept.
+    #[inline]
+    pub fn holds_all_back(&self) -> bool {
+        self.shadow.load(Ordering::Acquire)
     }
 
     /// Latches the kill switch of the host: from now on no new order leaves this process; cancels still do.
@@ -198,6 +215,26 @@ impl Gate {
         self.holds.load(Ordering::Acquire) | if self.is_killed() { bit(GateReason::Kill) } else { 0 }
     }
 
+    /// Market data of the instrument is not fresh (any more), or is fresh again: no new order in it leaves meanwhile. One
+    /// that the gate has no room for is closed anyway.
+    pub fn instrument_is_stale(&self, instrument: InstrumentId, is_stale: bool) {
+        if let Some(stale) = self.stale.get(instrument.index()) {
+            stale.store(is_stale, Ordering::Release);
+        }
+    }
+
+    /// No instrument's market data is fresh until somebody says so.
+    pub fn all_instruments_are_stale(&self) {
+        for stale in &self.stale {
+            stale.store(true, Ordering::Release);
+        }
+    }
+
+    #[inline]
+    fn is_stale(&self, instrument: InstrumentId) -> bool {
+        self.stale.get(instrument.index()).is_none_or(|stale| stale.load(Ordering::Acquire))
+    }
+
     /// Asks the run to end.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
@@ -254,7 +291,10 @@ impl Gate {
     /// Whether the gate is open for the host as a whole.
     #[inline]
     fn is_open(&self) -> bool {
-        self.holds.load(Ordering::Acquire) == 0 && !self.is_killed() && !self.is_journal_stalled()
+        self.holds.load(Ordering::Acquire) == 0
+            && !self.is_killed()
+            && !self.is_journal_stalled()
+            && !self.holds_all_back()
     }
 
     /// Whether a *new* order may leave now, whatever it is about. Counts the refusals.
@@ -268,6 +308,7 @@ impl Gate {
     #[inline]
     pub fn lets_pass(&self, instrument: InstrumentId, venue: VenueKind, strategy: u32) -> bool {
         let pass = self.is_open()
+            && !self.is_stale(instrument)
             && !self.is_scope_killed(KillScope::Instrument(instrument))
             && !self.is_scope_killed(KillScope::Venue(venue))
             && !self.is_scope_killed(KillScope::Strategy(strategy));
@@ -275,10 +316,10 @@ impl Gate {
     }
 
     /// Whether an order of an operator's flatten, which only reduces, may leave now: also while halted, but never past a
-    /// journal that cannot record it. Counts the refusals.
+    /// journal that cannot record it, nor in SHADOW, which holds nothing. Counts the refusals.
     #[inline]
     pub fn lets_flatten_pass(&self) -> bool {
-        self.counted(!self.is_journal_faulted())
+        self.counted(!self.is_journal_faulted() && !self.holds_all_back())
     }
 
     /// Counts an order that was stopped before the wire for another reason: it is not written as it must be.
@@ -353,6 +394,15 @@ mod tests {
         assert!(!gate.lets_new_order_pass(), "a latched kill is not lifted with the reason");
     }
 
+    #[test]
+    fn what_is_held_back_is_no_reason() {
+        let gate = Gate::default();
+        gate.hold_all_back();
+        assert!(!gate.lets_new_order_pass() && !gate.lets_flatten_pass());
+        assert!(!gate.lets_pass(InstrumentId(0), VenueKind::Simulated, 0));
+        assert_eq!(gate.reasons(), 0, "risk goes on deciding");
+    }
+
     /// What is killed → what still passes, as (instrument, venue, strategy).
     #[test]
     fn a_scope_closes_what_it_names_and_nothing_else() {
@@ -378,6 +428,18 @@ mod tests {
         check(Instrument(InstrumentId(2)), Host, [false; 5]);
         check(Instrument(InstrumentId::NONE), Host, [false; 5]);
         check(Strategy(64), Host, [false; 5]);
+    }
+
+    #[test]
+    fn an_instrument_without_fresh_data_is_closed_and_no_other() {
+        let gate = Gate::new(2);
+        let passes = || [0, 1, 2].map(|id| gate.lets_pass(InstrumentId(id), VenueKind::Simulated, 0));
+        gate.instrument_is_stale(InstrumentId(0), true);
+        gate.instrument_is_stale(InstrumentId(2), false);
+        assert_eq!(passes(), [false, true, false]);
+        assert!(gate.lets_flatten_pass() && gate.reasons() == 0);
+        gate.instrument_is_stale(InstrumentId(0), false);
+        assert_eq!(passes(), [true, true, false]);
     }
 
     #[test]

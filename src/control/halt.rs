@@ -50,6 +50,12 @@ impl Halt {
         Self { kind: HaltKind::Explicit, source: source.into(), warnings: Vec::new() }
     }
 
+    /// Whether somebody plainly said it (or said nothing at all): not what is missing or makes no sense, which halts because
+    /// it cannot be told what was meant.
+    pub fn is_certain(&self) -> bool {
+        self.kind != HaltKind::Explicit || self.source.ends_with("=1") || self.source.ends_with(": 1")
+    }
+
     /// Whether it keeps orders of this mode back. OFF and OBSERVE have none.
     pub fn bars(&self, mode: Mode) -> bool {
         match self.kind {
@@ -188,6 +194,7 @@ mod tests {
             assert_eq!(halt.kind, kind, "{variable:?} {deprecated:?}: {halt:?}");
             assert!(halt.source.contains(source), "{variable:?} {deprecated:?}: {halt:?}");
             assert_eq!(halt.warnings.len(), usize::from(deprecated.is_some()), "{halt:?}");
+            assert_eq!(halt.is_certain(), kind != Explicit || source.ends_with("=1"), "{halt:?}");
         };
         check(None, None, ByDefault, "default: neither EXECUTION_HALTED nor EXECUTION_HALTED_FILE is set");
         check(Some("0"), None, ByDefault, "allows nothing by itself");

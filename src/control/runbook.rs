@@ -189,6 +189,7 @@ mod tests {
         }
         assert_eq!(of_alert(Alert::CrashLoop).unwrap().name, "crash_loop");
         assert_eq!(of_gate(GateReason::Kill), of_state(ExecutionState::Halted));
+        assert_eq!(of_gate(GateReason::Halt), of_state(ExecutionState::Halted));
     }
 
     #[test]

@@ -337,7 +337,7 @@ impl Machine {
         let held = &self.held;
         [
             (GateReason::NotReady, !held.started),
-            (GateReason::Kill, held.halted),
+            (GateReason::Halt, held.halted),
             (GateReason::Fault, held.fault_until.is_some()),
             (GateReason::MarketDataStale, !held.fresh),
             (GateReason::Degraded, held.degraded),

@@ -157,9 +157,9 @@ fn the_history_is_bounded_and_says_who_and_why() {
 fn the_gate_hears_each_change_once_and_closing_first() {
     let bits = |reasons: &[GateReason]| reasons.iter().fold(0, |bits, r| bits | 1 << r.code());
     let before = bits(&[GateReason::NotReady, GateReason::MarketDataStale]);
-    let after = bits(&[GateReason::MarketDataStale, GateReason::Kill]);
+    let after = bits(&[GateReason::MarketDataStale, GateReason::Halt]);
     let changes: Vec<_> = gate_changes(before, after).collect();
-    assert_eq!(changes, [(GateReason::Kill, true), (GateReason::NotReady, false)]);
+    assert_eq!(changes, [(GateReason::Halt, true), (GateReason::NotReady, false)]);
     assert_eq!(gate_changes(after, after).count(), 0);
 }
 

@@ -426,6 +426,8 @@ crate::code_enum! {
         Fault = 11, "fault";
         /// Degraded until somebody recovers it, for a reason told with the command.
         Degraded = 12, "degraded";
+        /// A halt that environment or file demands; over when they say so. (`Kill` is what somebody latched.)
+        Halt = 13, "halted";
     }
 }
 

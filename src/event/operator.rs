@@ -32,6 +32,15 @@ crate::code_enum! {
         Enable = 10, "enable";
         /// LIVE is enabled no longer: revoked by `who`, or ended by the host; the record as with `Enable`.
         Revoke = 11, "revoke";
+        // ---- For the record: what follows from these acts by itself, and stands in gate changes and states beside them ----
+        /// The kill switch of the scope was latched.
+        Kill = 12, "kill";
+        /// It was released.
+        Release = 13, "release";
+        /// Somebody took execution out of DEGRADED or ERROR.
+        Recover = 14, "recover";
+        /// Somebody asked the host to end.
+        Stop = 15, "stop";
     }
 }
 

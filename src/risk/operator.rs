@@ -61,7 +61,7 @@ impl From<OperatorOutcome> for Answer {
 /// for a name that is missing, nor because it says when it should end (then it does not end).
 const fn only_stops(command: &OperatorCommand, action: OperatorAction) -> bool {
     match action {
-        OperatorAction::CancelAll | OperatorAction::Restrict => true,
+        OperatorAction::CancelAll | OperatorAction::Restrict | OperatorAction::Kill | OperatorAction::Stop => true,
         OperatorAction::SetState => command.state != ScopeState::Active.code(),
         _ => false,
     }
@@ -127,6 +127,10 @@ impl RiskStage {
         let one = state.filter(|_| scope == Scope::Instrument);
         match action {
             OperatorAction::SetState | OperatorAction::Flatten | OperatorAction::CancelAll => O::Accepted.into(),
+            // For the record: the gate's latches act by themselves.
+            OperatorAction::Kill | OperatorAction::Release | OperatorAction::Recover | OperatorAction::Stop => {
+                O::Accepted.into()
+            }
             // For the record: what they mean is decided where the signatures are checked, and told to the gate.
             OperatorAction::Enable | OperatorAction::Revoke if scope == Scope::Host => O::Accepted.into(),
             OperatorAction::Enable | OperatorAction::Revoke => O::NoSuchScope.into(),
@@ -208,7 +212,12 @@ impl RiskStage {
         match action {
             OperatorAction::SetState => self.set_state(&command, scope, input),
             OperatorAction::SetLimit => self.set_limit(&command, scope, input),
-            OperatorAction::Enable | OperatorAction::Revoke => {}
+            OperatorAction::Enable
+            | OperatorAction::Revoke
+            | OperatorAction::Kill
+            | OperatorAction::Release
+            | OperatorAction::Recover
+            | OperatorAction::Stop => {}
             OperatorAction::Reenable if command.limit == code::drawdown => {
                 self.totals.drawdown_stopped = false;
                 // It counts from where it stands, or from the next equity that is known.

@@ -254,8 +254,10 @@ fn a_flatten_passes_no_fat_finger_check_and_no_ignorance() {
     let none = |_: &mut Limits| {};
     check(none, |_| {}, (Approved, 0));
     for reason in GateReason::ALL {
-        let passes =
-            matches!(reason, GateReason::Kill | GateReason::Shutdown | GateReason::Fault | GateReason::Degraded);
+        let passes = matches!(
+            reason,
+            GateReason::Kill | GateReason::Halt | GateReason::Shutdown | GateReason::Fault | GateReason::Degraded
+        );
         let mut bench = bench(|_| {});
         bench.hold(0, Side::Sell, 100, 100);
         bench.gate(*reason, true);

@@ -2,7 +2,7 @@
 
 use super::cores;
 use super::overseer::{Overseer, OverseerSetup};
-use crate::config::{Config, ConfigError, Mode as ConfiguredMode};
+use crate::config::{Config, ConfigError};
 use crate::control::http::auth::Tokens;
 use crate::control::http::{self, Plane, PlaneError};
 use crate::control::mode::{self, Mode};
@@ -17,29 +17,16 @@ pub struct Attended {
     plane: Option<Plane>,
 }
 
-/// The configuration with the mode that `AGENT_MODE` sets, and that mode.
+/// The configuration with the mode in force: `AGENT_MODE` goes over the configured one.
 ///
 /// # Errors
-/// No mode at all, or one that this version does not have: it reaches no real venue, and keeps no decisions aside.
-pub fn with_mode_in_force(config: &Config) -> Result<(Config, Mode), ConfigError> {
-    let configured = match config.host.mode {
-        ConfiguredMode::Observe => Mode::Observe,
-        ConfiguredMode::Paper => Mode::Paper,
-    };
+/// `AGENT_MODE` names no mode.
+pub fn with_mode_in_force(config: &Config) -> Result<Config, ConfigError> {
     let variable = std::env::var(mode::VARIABLE).ok();
-    let mode = Mode::resolve(variable.as_deref(), Some(configured)).map_err(|e| ConfigError::room("host", e))?;
+    let mode = Mode::resolve(variable.as_deref(), Some(config.host.mode)).map_err(|e| ConfigError::room("host", e))?;
     let mut config = config.clone();
-    config.host.mode = match mode {
-        Mode::Observe => ConfiguredMode::Observe,
-        Mode::Paper => ConfiguredMode::Paper,
-        Mode::Off | Mode::Shadow | Mode::Live => {
-            return Err(ConfigError::room(
-                "host",
-                format!("{} = {mode}: this version runs in OBSERVE and PAPER only", mode::VARIABLE),
-            ));
-        }
-    };
-    Ok((config, mode))
+    config.host.mode = mode;
+    Ok(config)
 }
 
 impl Attended {

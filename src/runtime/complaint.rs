@@ -133,6 +133,7 @@ impl From<&HostError> for Complaint {
             HostError::JournalNotEmpty { dir, .. } => Self::new(error).at(dir.display()),
             HostError::OtherInstruments { .. } => Self::new(error).at("[sim.generator]"),
             HostError::Epochs => Self::new(error).at("journal"),
+            HostError::Off | HostError::Live(_) => Self::new(error).at("AGENT_MODE, or [host] mode"),
             HostError::NothingToReplay { .. } | HostError::StoppedEarly | HostError::Thread(_) => Self::new(error),
         }
     }

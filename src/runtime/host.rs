@@ -4,11 +4,10 @@ use super::attended::{Attended, with_mode_in_force};
 use super::clock::{Pacer, Tsc, wall_now};
 use super::complaint::Complaint;
 use super::cores;
-use super::decoders::AnyDecoder;
-use super::frames::block_channel;
-use super::group::Stages;
-use super::inflow::Inflow;
-use super::loader;
+use super::enabling::Enabling;
+pub use super::host_error::HostError;
+use super::identity;
+use super::opened::Opened;
 use super::overseer::OverseerSetup;
 use super::overseer_plane::Facts;
 use super::patience::Patience;
@@ -16,81 +15,25 @@ use super::problems::Problems;
 use super::recorder::View;
 use super::recovery::{self, Restored};
 use super::simulation::{Ended, Limits, LoopProgress, Simulation, SimulationCounts, Surroundings};
-use super::topology::{self, Front, TopologyError, TopologySetup};
-use super::venue_side::{Exchange, VenueSide};
-use crate::config::{Config, ConfigError};
+use super::supply::{Supply, exchange};
+use super::topology::{self, Finish, Front, TopologySetup};
+pub use super::validate::{config_text_of, stages, validate};
+use super::venue_side::VenueSide;
+use crate::config::{Config, ConfigError, Mode};
 use crate::control::gate::Gate;
 use crate::control::ticks::Ticks;
-use crate::event::input::EpochStart;
+use crate::event::input::{EpochStart, Input};
 use crate::journal::{self, Durability, JournalError, Writer, config_name, short_hash};
 use crate::ring::spsc;
 use crate::types::instrument::Instrument;
 use crate::types::time::{Nanos, UnixNanos};
-use crate::venue::capture::{CaptureError, CaptureReader, Packing};
+use crate::venue::capture::{CaptureReader, Packing};
 use crate::venue::directory::Directory;
-use crate::venue::order_entry::HostTag;
-use crate::venue::sim::generator::Generator;
 use crate::venue::sim::latency::LatencyModel;
-use crate::venue::sim::recorded::RecordedVenue;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
-
-/// Why a run could not begin.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Threads, cores, ring.
-    #[error(transparent)]
-    Topology(#[from] TopologyError),
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// A capture.
-    #[error(transparent)]
-    Capture(#[from] CaptureError),
-    /// A journal that already has records, where a fresh one is needed.
-    #[error("{} already holds a journal up to sequence {sequence}; a replay needs an empty folder: choose another, or remove it", dir.display())]
-    JournalNotEmpty {
-        /// The folder.
-        dir: PathBuf,
-        /// Its last sequence.
-        sequence: u64,
-    },
-    /// The journal was written with other instruments.
-    #[error(
-        "the journal's instruments are not those of [[sim.generator.instruments]] (first difference: {symbol}); use another [host] data_dir"
-    )]
-    OtherInstruments {
-        /// The first that differs.
-        symbol: String,
-    },
-    /// The captures hold nothing of the market.
-    #[error(
-        "nothing to replay: the files hold no market data{only}; give the files with the market's messages as well"
-    )]
-    NothingToReplay {
-        /// What they hold instead, if anything.
-        only: &'static str,
-    },
-    /// A fault that was told before anything was sequenced.
-    #[error("{0}")]
-    Fault(Complaint),
-    /// More process starts than order ids can tell apart.
-    #[error(
-        "this journal has seen 65 535 process starts, which is as many as order ids can tell apart; begin a new [host] data_dir"
-    )]
-    Epochs,
-    /// Stopped before anything had happened.
-    #[error("stopped before the first message")]
-    StoppedEarly,
-    /// A thread could not be started or ended badly.
-    #[error("{0}")]
-    Thread(String),
-}
 
 /// Where market data comes from.
 pub enum Source {
@@ -135,6 +78,8 @@ pub struct Running {
     pub restored: Restored,
     /// Epoch of this run.
     pub epoch: u64,
+    /// The mode in force.
+    pub mode: Mode,
     /// Where the control plane listens, if there is one.
     pub plane: Option<std::net::SocketAddr>,
     attended: Option<Attended>,
@@ -179,93 +124,36 @@ pub struct Outcome {
     pub journal_dir: Option<PathBuf>,
 }
 
-/// The stages of a configuration.
-///
-/// # Errors
-/// A room that refuses its part.
-pub fn stages(config: &Config) -> Result<Stages, ConfigError> {
-    let max = config.topology.instruments_max;
-    let feature =
-        crate::feature::FeatureStage::new(&config.feature, max).map_err(|e| ConfigError::room("feature", e))?;
-    let signal = crate::signal::SignalStage::new(&config.signal, feature.names(), max)
-        .map_err(|e| ConfigError::room("signal", e))?;
-    Ok(Stages {
-        market: crate::market::MarketStage::new(&config.market, max).map_err(|e| ConfigError::room("market", e))?,
-        feature,
-        signal,
-        risk: crate::risk::RiskStage::new(&config.risk, max).map_err(|e| ConfigError::room("risk", e))?,
-        execution: crate::execution::ExecutionStage::new(&config.execution, max)
-            .map_err(|e| ConfigError::room("execution", e))?,
-    })
-}
-
 /// Commands on their way into the sequence at once.
 const COMMANDS_WAITING: usize = 256;
 /// Feeds whose freshness is told apart.
 const SOURCES_MAX: usize = 1024;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
 
 /// Hash of the program that runs, so that a journal tells which build wrote it; zero if it cannot be read.
 fn build_hash() -> [u8; 16] {
     std::env::current_exe().and_then(std::fs::read).map_or([0; 16], |bytes| short_hash(&bytes))
 }
 
-/// Checks everything in a configuration that can be checked without touching a disk or a core.
+/// Whether this run may be had in the mode in force.
 ///
 /// # Errors
-/// What is wrong, with its section.
-pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
-    let host = HostTag::new(&config.host.name).ok_or_else(|| {
-        ConfigError::room(
-            "host",
-            format!("name = `{}`: expected 1 to 10 letters, digits, `-` or `_`", config.host.name),
-        )
-    })?;
-    let range = |section: &'static str, name: &str, value: u64, low: u64, high: u64| {
-        if (low..=high).contains(&value) {
-            Ok(())
-        } else {
-            Err(ConfigError::room(section, format!("{name} = {value}: expected {low} to {high}")))
+/// OFF runs nothing. LIVE asks for everything that an order to a broker depends on, before anything is started.
+fn may_run(config: &Config, source: &Source, options: &RunOptions) -> Result<(), HostError> {
+    let needs = |what: &str| Err(HostError::Live(what.to_owned()));
+    match config.host.mode {
+        Mode::Off => Err(HostError::Off),
+        Mode::Live if matches!(source, Source::Captures(_)) => {
+            needs("a venue, and a recording is none; replay in OBSERVE, SHADOW or PAPER")
         }
-    };
-    let topology = &config.topology;
-    range("host", "timer_interval_ms", config.host.timer_interval_ms, 1, 60_000)?;
-    range("topology", "ring_slots", topology.ring_slots as u64, 64, 1 << 22)?;
-    if !topology.ring_slots.is_power_of_two() {
-        return Err(ConfigError::room(
-            "topology",
-            format!("ring_slots = {}: expected a power of two", topology.ring_slots),
-        ));
+        Mode::Live if options.speed != Some(1.0) => needs("real time; leave --speed out"),
+        Mode::Live if options.journal_dir.is_none() || config.journal.durability != Durability::Synced => {
+            needs("each order on the disk before it leaves; set [journal] durability = \"synced\"")
+        }
+        Mode::Live if !options.plane || !config.http.enabled => {
+            needs("the control plane, by which people can stop it; set [http] enabled = true")
+        }
+        _ => Ok(()),
     }
-    range("topology", "watermark_percent", u64::from(topology.watermark_percent), 10, 95)?;
-    range("topology", "instruments_max", topology.instruments_max as u64, 1, 100_000)?;
-    if config.journal.retention_bytes_audit > 0 {
-        return Err(ConfigError::room(
-            "journal",
-            "retention_bytes_audit must be 0: a restart takes positions and orders from the whole audit log",
-        ));
-    }
-    config.journal.check().map_err(|e| ConfigError::room("journal", e))?;
-    config.http.check().map_err(|e| ConfigError::room("http", e))?;
-    config.sim.validate().map_err(|e| ConfigError::room("sim", e))?;
-    let generated = config.sim.generator.instruments.len();
-    if generated > topology.instruments_max {
-        return Err(ConfigError::room(
-            "topology",
-            format!(
-                "instruments_max = {} is less than the {generated} generated instruments",
-                topology.instruments_max
-            ),
-        ));
-    }
-    stages(config)?;
-    Ok(host)
 }
 
 /// Starts a run; the calling thread stays free to show it.
@@ -285,47 +173,14 @@ pub(super) fn start_with(
 ) -> Result<Running, HostError> {
     let tsc = Tsc::new();
     let begun = tsc.read();
-    let (config, mode) = with_mode_in_force(config)?;
-    let config = &config;
+    let config = &with_mode_in_force(config)?;
     let host = validate(config)?;
+    may_run(config, &source, &options)?;
     let mut stages = stages(config)?;
     let now = wall_now();
-    let mut restored = Restored::default();
-    let mut writer = None;
-    let mut first_sequence = 1;
-    if let Some(dir) = &options.journal_dir {
-        let (opened, recovery) = open(dir, &config.journal, now)?;
-        if options.fresh_journal && recovery.sequence_last > 0 {
-            return Err(HostError::JournalNotEmpty { dir: dir.clone(), sequence: recovery.sequence_last });
-        }
-        if recovery.torn_bytes > 0 {
-            tracing::warn!(
-                "the journal's torn tail was cut off: {} bytes at {}",
-                recovery.torn_bytes,
-                recovery.torn_at.as_deref().unwrap_or("its end")
-            );
-        }
-        if recovery.sequence_last > 0 {
-            restored = recovery::restore(dir, &mut stages)?;
-        }
-        if let Some((from, to)) = recovery.gap {
-            tracing::warn!(
-                "the journal lost market data between sequence {from} and {to} (see `tickpath verify`); orders and positions are whole"
-            );
-        }
-        first_sequence = recovery.sequence_last + 1;
-        restored.sequence_last = recovery.sequence_last;
-        restored.epoch_last = restored.epoch_last.max(recovery.epoch_last);
-        writer = Some(opened);
-    }
-    let epoch = restored.epoch_last + 1;
-    if epoch > u64::from(u16::MAX) {
-        return Err(HostError::Epochs);
-    }
+    let opened = Opened::new(config, &options, &mut stages, now, open)?;
+    let Opened { writer, restored, first_sequence, epoch } = opened;
     let resolved = toml::to_string(config).map_err(|e| ConfigError::room("config", e))?;
-    if let Some(writer) = &mut writer {
-        writer.set_epoch(epoch);
-    }
     let epoch_start = EpochStart { epoch, config_hash: short_hash(resolved.as_bytes()), build_hash: build_hash() };
 
     let mut directory = Directory::new(config.topology.instruments_max);
@@ -334,18 +189,12 @@ pub(super) fn start_with(
     }
     directory.catalogue(options.definitions.iter().copied());
     let latency = LatencyModel::new(&config.sim.latency).map_err(|e| ConfigError::room("sim.latency", e))?;
-    let mut start_at = options.start.unwrap_or(now);
-    if matches!(source, Source::Generated) && restored.sequence_last > 0 && start_at <= restored.time_last {
-        // Rates, ages and cool-downs count in the time of the inputs: it must not go back.
-        start_at = restored.time_last.saturating_add(1);
-        tracing::warn!("market time would go back: the journal already reaches {start_at}; the run begins there");
-    }
+    let start_at = begin_at(&source, &restored, options.start.unwrap_or(now));
     let exchange = exchange(config, &source, &mut directory, &restored, start_at, epoch)?;
     let opening_instruments: Vec<Instrument> = directory.all().to_vec();
 
     // The opening is made before the stages are dealt out, since it asks execution for its open orders.
-    let mut opening =
-        recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, config.host.mode, start_at);
+    let opening = recovery::opening(&stages, &restored, &opening_instruments, &epoch_start, config.host.mode, start_at);
     let stamp_cost_ns = if config.topology.stamps { tsc.cost_ns() } else { 0.0 };
     let run_clock = tsc.clone();
     let patience = options.speed.is_some().then(|| Patience::new(tsc.clone()));
@@ -354,6 +203,12 @@ pub(super) fn start_with(
     let ticks = live.then(|| Arc::new(Ticks::new(SOURCES_MAX, config.topology.instruments_max)));
     // The control plane needs the recorder's view, also where nobody else looks at it.
     let shared = options.shared.clone().or_else(|| live.then(Arc::default));
+    // All that can refuse stands in front of the first thread.
+    let facts = Facts::new(config, &epoch_start)?;
+    let enabling = enabling(config, now)?;
+    let generated = matches!(source, Source::Generated);
+    let supply = Supply::of(source)?;
+    let bytes_total = supply.bytes_total;
     let started = topology::start(TopologySetup {
         host,
         config: config.topology.clone(),
@@ -371,47 +226,31 @@ pub(super) fn start_with(
         journal::write_meta(dir, &config_name(epoch), resolved.as_bytes())?;
     }
     let gate = Arc::clone(&started.gate);
+    if config.host.mode == Mode::Shadow {
+        gate.hold_all_back();
+    }
     let outlet = Arc::clone(&started.outlet);
     let progress = Arc::new(LoopProgress::default());
     let placement = started.placement.to_string();
     let (stamps, wait, core) = (started.stamps.clone(), started.wait, started.sequencer_core);
     let (front, finish) = started.split();
 
-    let mut reader_names = vec![("the generated market".to_owned(), "message")];
-    let mut paths = Vec::new();
-    let mut decoders = vec![AnyDecoder::generated()];
-    let mut inflow = Inflow::generated();
-    let mut bytes_total = 0;
-    let mut loader_thread = None;
-    if let Source::Captures(readers) = source {
-        paths = readers.iter().map(|r| r.path().to_owned()).collect();
-        reader_names = readers.iter().map(|r| (r.path().display().to_string(), r.format().unit().name())).collect();
-        decoders = readers.iter().map(|r| AnyDecoder::new(&r.decoder())).collect();
-        bytes_total = readers.iter().map(|r| r.progress().1).sum();
-        let (sender, receiver) = block_channel(16);
-        inflow = Inflow::from_loader(receiver);
-        loader_thread = Some(loader::spawn(readers, sender).map_err(|e| HostError::Thread(e.to_string()))?);
-    }
     let mut commands = None;
     let mut attended = None;
     if let (Some(ticks), Some(view)) = (ticks, shared) {
         let (sender, receiver) = spsc::channel(COMMANDS_WAITING);
         commands = Some(receiver);
-        let facts = Facts {
-            host: config.host.name.clone(),
-            build: hex(&epoch_start.build_hash),
-            configuration: hex(&epoch_start.config_hash),
-            epoch,
-            limits: crate::risk::configured_limits(&config.risk).map_err(|e| ConfigError::room("risk", e))?,
-        };
         let setup = OverseerSetup {
             facts,
             gate: Arc::clone(&gate),
-            mode,
+            mode: config.host.mode,
+            enabling,
             ticks,
             progress: Arc::clone(&progress),
+            outlet: Arc::clone(&outlet),
             view,
             commands: sender,
+            kills: restored.kills.clone(),
         };
         match Attended::begin(setup, options.plane.then_some(&config.http)) {
             Ok(begun) => attended = Some(begun),
@@ -430,56 +269,147 @@ pub(super) fn start_with(
         limits: options.limits,
         timer_interval: config.host.timer_interval(),
         wait,
-        reader_names,
+        reader_names: supply.reader_names,
         commands,
     };
-    let journal_dir = options.journal_dir.clone();
-    let placement_of_run = placement.clone();
-    let gate_of_run = Arc::clone(&gate);
-    let generated = loader_thread.is_none();
-    let (tsc_of_run, progress_of_run) = (run_clock, Arc::clone(&progress));
-    let body = move || -> Result<Outcome, HostError> {
-        if let Some(core) = core
+    let Front { sequencer, orders, durable } = front;
+    let side = VenueSide::new(orders, exchange, latency, durable).with_patience(patience);
+    let body = Body {
+        simulation: Simulation::new(sequencer, side, supply.inflow, supply.decoders, directory, around),
+        finish,
+        core,
+        begin: generated.then_some(start_at),
+        opening,
+        first_sequence,
+        gate: Arc::clone(&gate),
+        loader: supply.loader,
+        paths: supply.paths,
+    };
+    let progress_of_run = Arc::clone(&progress);
+    let (placement_of_run, journal_dir, gate_of_run) = (placement.clone(), options.journal_dir, Arc::clone(&gate));
+    let run = move || -> Result<Outcome, HostError> {
+        let ran = body.run()?;
+        let loaded = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Ok(Outcome {
+            counts: ran.counts,
+            ended: ran.ended,
+            notes: ran.notes,
+            view: ran.view,
+            instruments: ran.instruments,
+            problems: ran.problems,
+            seconds: ran.seconds,
+            placement: placement_of_run,
+            stalls: ran.stalls,
+            gated: gate_of_run.blocked(),
+            not_approved: loaded(&outlet.not_approved),
+            not_encodable: loaded(&outlet.not_encodable),
+            encoded: loaded(&outlet.encoded),
+            first_event_ns: run_clock.nanos_between(begun, loaded(&progress_of_run.first_stamp)),
+            stamp_cost_ns,
+            epoch,
+            journal_dir,
+        })
+    };
+    let thread = std::thread::Builder::new()
+        .name("sequencer".to_owned())
+        .spawn(run)
+        .map_err(|e| HostError::Thread(e.to_string()))?;
+    let plane = attended.as_ref().and_then(Attended::address);
+    Ok(Running {
+        gate,
+        progress,
+        bytes_total,
+        placement,
+        restored,
+        epoch,
+        mode: config.host.mode,
+        plane,
+        attended,
+        thread,
+    })
+}
+
+/// When a generated market begins.
+fn begin_at(source: &Source, restored: &Restored, wanted: UnixNanos) -> UnixNanos {
+    if !matches!(source, Source::Generated) || restored.sequence_last == 0 || wanted > restored.time_last {
+        return wanted;
+    }
+    // Rates, ages and cool-downs count in the time of the inputs: it must not go back.
+    let at = restored.time_last.saturating_add(1);
+    tracing::warn!("market time would go back: the journal already reaches {at}; the run begins there");
+    at
+}
+
+/// What looks for the two people's approval, in LIVE.
+fn enabling(config: &Config, now: UnixNanos) -> Result<Option<Enabling>, HostError> {
+    if config.host.mode != Mode::Live {
+        return Ok(None);
+    }
+    let identity = identity::of(config)?;
+    Enabling::new(identity, config, now).map(Some).map_err(|e| HostError::Live(format!("random numbers: {e}")))
+}
+
+/// What runs on the sequencer's thread.
+struct Body {
+    simulation: Simulation,
+    finish: Finish,
+    core: Option<usize>,
+    /// When the run begins; `None` = with its data.
+    begin: Option<UnixNanos>,
+    opening: Vec<Input>,
+    first_sequence: u64,
+    gate: Arc<Gate>,
+    loader: Option<std::thread::JoinHandle<()>>,
+    paths: Vec<PathBuf>,
+}
+
+/// What came of that.
+struct Ran {
+    counts: SimulationCounts,
+    ended: Ended,
+    notes: Vec<(String, u64)>,
+    view: View,
+    instruments: Vec<Instrument>,
+    problems: Problems,
+    seconds: f64,
+    stalls: u64,
+}
+
+impl Body {
+    fn run(mut self) -> Result<Ran, HostError> {
+        if let Some(core) = self.core
             && let Err(error) = cores::pin_current(core, "sequencer")
         {
-            finish.join(first_sequence - 1);
+            self.finish.join(self.first_sequence - 1);
             return Err(HostError::Thread(error.to_string()));
         }
-        let Front { sequencer, orders, durable } = front;
-        let side = VenueSide::new(orders, exchange, latency, durable).with_patience(patience);
-        let mut simulation = Simulation::new(sequencer, side, inflow, decoders, directory, around);
         // A replay begins when its data does, so that the same data gives the same outputs.
-        let begin = if generated { Some(start_at) } else { simulation.first_frame() };
-        let Some(at) = begin else {
+        let generated = self.begin.is_some();
+        let Some(at) = self.begin.or_else(|| self.simulation.first_frame()) else {
             // Nothing was published: the journal stays as it was.
-            finish.join(first_sequence - 1);
-            let stopped = gate_of_run.is_stopping();
-            let faults = simulation.take_faults();
-            return Err(if stopped {
+            self.finish.join(self.first_sequence - 1);
+            return Err(if self.gate.is_stopping() {
                 HostError::StoppedEarly
-            } else if let Some(fault) = faults.into_iter().next() {
+            } else if let Some(fault) = self.simulation.take_faults().into_iter().next() {
                 HostError::Fault(fault)
             } else {
                 HostError::NothingToReplay { only: "" }
             });
         };
-        for input in &mut opening {
+        for input in &mut self.opening {
             input.ts_recv = at;
         }
         let clock = Instant::now();
-        simulation.begin(&opening);
-        let counts = simulation.run();
-        let last = simulation.last_sequence();
-        let ended = simulation.ended();
-        let notes = simulation.notes();
-        let (directory, problems, stalls) = simulation.into_parts();
-        let (view, trouble) = finish.join(last);
+        self.simulation.begin(&self.opening);
+        let counts = self.simulation.run();
+        let (last, ended, notes) = (self.simulation.last_sequence(), self.simulation.ended(), self.simulation.notes());
+        let (directory, mut problems, stalls) = self.simulation.into_parts();
+        let (view, trouble) = self.finish.join(last);
         let seconds = clock.elapsed().as_secs_f64();
-        let mut problems: Problems = problems;
         if let Some(trouble) = trouble {
             problems.fatal(Complaint::new(trouble));
         }
-        if let Some(thread) = loader_thread
+        if let Some(thread) = self.loader
             && thread.join().is_err()
         {
             problems.fatal(Complaint::new("the loader thread panicked"));
@@ -488,37 +418,13 @@ pub(super) fn start_with(
             return Err(HostError::NothingToReplay { only: ", only definitions of instruments" });
         }
         for reader in problems.readers_with_unread() {
-            if let Some(remark) = paths.get(reader).and_then(|path| Packing::of(path).remark()) {
+            if let Some(remark) = self.paths.get(reader).and_then(|path| Packing::of(path).remark()) {
                 problems.remark(reader, &remark);
             }
         }
-        Ok(Outcome {
-            counts,
-            ended,
-            notes,
-            view,
-            instruments: directory.all().to_vec(),
-            problems,
-            seconds,
-            placement: placement_of_run,
-            stalls,
-            gated: gate_of_run.blocked(),
-            not_approved: outlet.not_approved.load(std::sync::atomic::Ordering::Relaxed),
-            not_encodable: outlet.not_encodable.load(std::sync::atomic::Ordering::Relaxed),
-            encoded: outlet.encoded.load(std::sync::atomic::Ordering::Relaxed),
-            first_event_ns: tsc_of_run
-                .nanos_between(begun, progress_of_run.first_stamp.load(std::sync::atomic::Ordering::Relaxed)),
-            stamp_cost_ns,
-            epoch,
-            journal_dir,
-        })
-    };
-    let thread = std::thread::Builder::new()
-        .name("sequencer".to_owned())
-        .spawn(body)
-        .map_err(|e| HostError::Thread(e.to_string()))?;
-    let plane = attended.as_ref().and_then(Attended::address);
-    Ok(Running { gate, progress, bytes_total, placement, restored, epoch, plane, attended, thread })
+        let instruments = directory.all().to_vec();
+        Ok(Ran { counts, ended, notes, view, instruments, problems, seconds, stalls })
+    }
 }
 
 impl Running {
@@ -536,65 +442,6 @@ impl Running {
         let outcome = thread.join();
         drop(attended);
         outcome.map_err(|_| HostError::Thread("the sequencer thread panicked".to_owned()))?
-    }
-}
-
-/// The text of the configuration that `epoch` of the journal in `dir` ran with; checked against `hash`, which is in the
-/// journal.
-///
-/// # Errors
-/// [`ConfigError`] if it is not there, cannot be read, or was changed since.
-pub fn config_text_of(dir: &Path, epoch: u64, hash: &[u8; 16]) -> Result<String, ConfigError> {
-    let path = dir.join(config_name(epoch));
-    let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-    if short_hash(text.as_bytes()) != *hash {
-        return Err(ConfigError::Invalid {
-            origin: path.display().to_string(),
-            message: "this is not the configuration that the journal was written with (its hash is in the journal); \
-                      put the original back, or give another one with --config to see what it would have changed"
-                .to_owned(),
-        });
-    }
-    Ok(text)
-}
-
-fn exchange(
-    config: &Config,
-    source: &Source,
-    directory: &mut Directory,
-    restored: &Restored,
-    start: UnixNanos,
-    epoch: u64,
-) -> Result<Exchange, HostError> {
-    match source {
-        Source::Captures(_) => {
-            let venue = RecordedVenue::new(&config.sim.recorded, config.topology.instruments_max)
-                .map_err(|e| ConfigError::room("sim", e))?;
-            Ok(Exchange::Recorded(Box::new(venue)))
-        }
-        Source::Generated => {
-            let prices: Vec<(String, String)> = restored
-                .last_prices
-                .iter()
-                .filter_map(|(id, px)| {
-                    restored
-                        .instruments
-                        .get(id.index())
-                        .map(|i| (i.symbol.to_string(), crate::report::number::px(i, *px)))
-                })
-                .collect();
-            let prices: Vec<(&str, &str)> = prices.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-            let generator = Generator::new(&config.sim.generator, start, epoch, &prices)
-                .map_err(|e| ConfigError::room("sim.generator", e))?;
-            for instrument in generator.instruments() {
-                let id = directory.define(instrument).map_err(|e| ConfigError::room("topology", e))?;
-                if id != instrument.id {
-                    return Err(HostError::OtherInstruments { symbol: instrument.symbol.to_string() });
-                }
-            }
-            directory.close();
-            Ok(Exchange::Generated(Box::new(generator)))
-        }
     }
 }
 

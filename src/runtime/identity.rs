@@ -1,7 +1,7 @@
 //! Edge: assembly: which program, configuration and limits these are: what two people approve before LIVE, and what the
 //! running host compares it with.
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Mode};
 use crate::control::enable::{Hash, Limits};
 
 /// What is to run, or runs.
@@ -11,7 +11,8 @@ pub struct Identity {
     pub host: String,
     /// SHA-256 of the program file; all zero if it cannot be read, which enables nothing.
     pub build: Hash,
-    /// SHA-256 of the resolved configuration, as the epoch's record in the journal has its first half.
+    /// SHA-256 of the resolved configuration in mode LIVE, whatever its mode is now: as the epoch's record in the journal of a
+    /// LIVE run has its first half.
     pub config: Hash,
     /// `[risk]`, flattened: every key with its value.
     pub limits: Limits,
@@ -22,7 +23,9 @@ pub struct Identity {
 /// # Errors
 /// A configuration that cannot be written as text, or without limits.
 pub fn of(config: &Config) -> Result<Identity, ConfigError> {
-    let resolved = toml::to_string(config).map_err(|e| ConfigError::room("config", e))?;
+    let mut live = config.clone();
+    live.host.mode = Mode::Live;
+    let resolved = toml::to_string(&live).map_err(|e| ConfigError::room("config", e))?;
     Ok(Identity {
         host: config.host.name.clone(),
         build: build(),
@@ -77,6 +80,8 @@ mod tests {
         let config = crate::config::load(None, std::iter::empty()).unwrap().config;
         let first = of(&config).unwrap();
         assert!(!first.build.is_zero());
+        let mut config = config;
+        config.host.mode = Mode::Live;
         assert_eq!(first.config.short(), crate::journal::short_hash(toml::to_string(&config).unwrap().as_bytes()));
         let has = |limits: &Limits, name: &str, value: &str| limits.iter().any(|limit| limit == (name, value));
         assert!(has(&first.limits, "limits.max_order_notional", "50000"), "{:?}", first.limits);
@@ -89,6 +94,8 @@ mod tests {
         assert_ne!(first.limits.digest(), second.limits.digest());
         assert_ne!(first.config, second.config);
         assert_eq!(first.build, second.build);
+        other.host.mode = Mode::Paper;
+        assert_eq!(of(&other).unwrap().config, second.config, "what is approved is LIVE");
     }
 
     #[test]

@@ -15,6 +15,8 @@
 //! | [`recorder`] | the reader behind execution: digest, journal, histograms, live numbers |
 //! | [`attended`] | overseer and control plane, begun and ended together |
 //! | [`overseer`] | looks after a live host: kill, halt, freshness, clocks, execution state; what people ask of it |
+//! | [`enabling`] | the two people's approval, looked at again and again in LIVE |
+//! | [`watching`] | what must be told to people, each with its runbook |
 //! | [`playback`], [`divergence`] | a journal through the stages again, on one thread; where it differs |
 //! | [`recovery`] | what a restart takes from the journal |
 //! | [`problems`], [`complaint`] | what went wrong, for people and for programs |
@@ -28,14 +30,17 @@ pub mod complaint;
 pub mod cores;
 pub mod decoders;
 pub mod divergence;
+pub mod enabling;
 #[cfg(test)]
 mod fault_tests;
 pub mod frames;
 pub mod group;
 pub mod host;
+pub mod host_error;
 pub mod identity;
 pub mod inflow;
 pub mod loader;
+pub mod opened;
 pub mod outlet;
 pub mod overseer;
 pub mod overseer_plane;
@@ -48,6 +53,9 @@ pub mod recovery;
 pub mod sections;
 pub mod sequencer;
 pub mod simulation;
+pub mod supply;
 pub mod timers;
 pub mod topology;
+pub mod validate;
 pub mod venue_side;
+pub mod watching;

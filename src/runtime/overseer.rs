@@ -4,12 +4,16 @@
 //! state, and sets the gate's reasons; it is their only writer, so that no two looks can undo each other. The gate's
 //! atomics act at once; the sequencer makes inputs of them, so that the record and the replay know.
 
+use super::enabling::Enabling;
+use super::outlet::OutletCounters;
 use super::overseer_plane::Facts;
 use super::recorder::View;
 use super::simulation::LoopProgress;
+use super::watching::{Seen, Watching};
+use crate::control::alerts::{Alerts, Change};
 use crate::control::clock_guard::{ClockGuard, Limits as ClockLimits, Reading};
 use crate::control::clock_sync::{read_clocks, read_sync};
-use crate::control::gate::Gate;
+use crate::control::gate::{Gate, KillScope};
 use crate::control::halt::HaltSources;
 use crate::control::halt_watch::HaltWatch;
 use crate::control::kill::KillSwitch;
@@ -18,7 +22,11 @@ use crate::control::mode::Mode;
 use crate::control::state::{Backoff, Machine};
 use crate::control::ticks::Ticks;
 use crate::event::input::{GateReason, Input};
+use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
 use crate::ring::spsc;
+use crate::types::ids::InstrumentId;
+use crate::types::time::{NO_TIME, SECONDS};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -26,13 +34,16 @@ use std::time::{Duration, Instant};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Between two looks at requests and approvals.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
 /// Between two looks at what the system says of its clock's synchronisation.
 const SYNC_EVERY: Duration = Duration::from_secs(10);
 /// Between two looks at the halt's file.
 const HALT_EVERY: Duration = Duration::from_millis(100);
 /// The reasons that the overseer sets and lifts. All others have another owner.
-const OWNED: [GateReason; 6] = [
-    GateReason::Kill,
+const OWNED: [GateReason; 7] = [
+    GateReason::Enablement,
+    GateReason::Halt,
     GateReason::NotReady,
     GateReason::MarketDataStale,
     GateReason::Clock,
@@ -48,14 +59,20 @@ pub struct OverseerSetup {
     pub gate: Arc<Gate>,
     /// The mode in force.
     pub mode: Mode,
+    /// What LIVE hangs on; in LIVE only.
+    pub enabling: Option<Enabling>,
     /// Ages of market data; ticked by the recorder.
     pub ticks: Arc<Ticks>,
     /// What the loop has done.
     pub progress: Arc<LoopProgress>,
+    /// Counters of the way out.
+    pub outlet: Arc<OutletCounters>,
     /// What the recorder shows, a few times a second.
     pub view: Arc<Mutex<View>>,
     /// The way into the sequence.
     pub commands: spsc::Sender<Input>,
+    /// Kills of earlier process starts that nobody has released.
+    pub kills: BTreeMap<KillScope, (String, String)>,
 }
 
 /// The overseer of one run. Everything behind the locks is touched for microseconds, and never by a hot thread.
@@ -65,6 +82,14 @@ pub struct Overseer {
     pub(super) kill: KillSwitch,
     pub(super) halt: HaltWatch,
     pub(super) mode: Mode,
+    pub(super) enabling: Mutex<Option<Enabling>>,
+    /// Whether LIVE was enabled at the last look.
+    pub(super) enabled: AtomicBool,
+    pub(super) alerts: Mutex<Alerts>,
+    /// Instruments whose data alone is not fresh, by name.
+    pub(super) stale_instruments: Mutex<Vec<String>>,
+    watching: Mutex<Watching>,
+    pub(super) outlet: Arc<OutletCounters>,
     pub(super) health: MarketHealth,
     pub(super) settings: Settings,
     pub(super) ticks: Arc<Ticks>,
@@ -73,6 +98,8 @@ pub struct Overseer {
     pub(super) progress: Arc<LoopProgress>,
     pub(super) view: Arc<Mutex<View>>,
     pub(super) commands: Mutex<spsc::Sender<Input>>,
+    /// What is to be on the record and found no room in the lane yet, with the instrument that it is about.
+    pub(super) records: Mutex<VecDeque<(InstrumentId, OperatorCommand)>>,
     pub(super) started: Instant,
     over: AtomicBool,
 }
@@ -109,12 +136,24 @@ impl Overseer {
             }
         })?;
         let now = read_clocks();
+        for (scope, (who, reason)) in &setup.kills {
+            kill.kill(*scope, who, reason, now.wall);
+            tracing::warn!(
+                "{scope} is still killed, since before this start, by {who}: {reason}; `tickpath kill --release` ends it"
+            );
+        }
         let overseer = Self {
             facts: setup.facts,
             gate: setup.gate,
             kill,
             halt,
             mode: setup.mode,
+            enabling: Mutex::new(setup.enabling),
+            enabled: AtomicBool::new(false),
+            alerts: Mutex::default(),
+            stale_instruments: Mutex::default(),
+            watching: Mutex::default(),
+            outlet: setup.outlet,
             health: MarketHealth::new(Arc::clone(&setup.ticks), settings),
             settings,
             ticks: setup.ticks,
@@ -123,10 +162,13 @@ impl Overseer {
             progress: setup.progress,
             view: setup.view,
             commands: Mutex::new(setup.commands),
+            records: Mutex::default(),
             started: Instant::now(),
             over: AtomicBool::new(false),
         };
         lock(&overseer.clock).set_sync(read_sync());
+        // Everything defaults to no.
+        overseer.gate.all_instruments_are_stale();
         overseer.look(now);
         Ok(Arc::new(overseer))
     }
@@ -139,13 +181,20 @@ impl Overseer {
         let overseer = Arc::clone(self);
         std::thread::Builder::new().name("overseer".to_owned()).spawn(move || {
             let mut synced = Instant::now();
+            let mut watched = Instant::now();
             while !overseer.over.load(Ordering::Acquire) {
                 std::thread::park_timeout(LOOK_EVERY);
                 if synced.elapsed() >= SYNC_EVERY {
                     synced = Instant::now();
                     lock(&overseer.clock).set_sync(read_sync());
                 }
-                overseer.look(read_clocks());
+                let now = read_clocks();
+                if watched.elapsed() >= WATCH_EVERY {
+                    watched = Instant::now();
+                    overseer.poll_enabling(now);
+                }
+                overseer.look(now);
+                overseer.watch(now);
             }
         })
     }
@@ -157,7 +206,13 @@ impl Overseer {
 
     /// One look: what holds now, and what the gate must say for it.
     pub(super) fn look(&self, now: Reading) {
-        self.kill.absorb_signal(now.wall);
+        if let Some(act) = self.kill.absorb_signal(now.wall) {
+            self.keep_on_record(
+                InstrumentId::NONE,
+                &OperatorCommand::new(OperatorAction::Kill, Scope::Host, &act.who, &act.reason),
+            );
+        }
+        self.send_records();
         let halt = self.halt.current();
         let fresh = self.health.is_fresh(now);
         let clock = {
@@ -166,6 +221,8 @@ impl Overseer {
             clock.healthy(now, self.mode == Mode::Live)
         };
         let halted = halt.bars(self.mode) || self.gate.is_killed();
+        let enabled = self.tell_enabling();
+        let fault = lock(&self.watching).fault(&self.outlet);
         let mut reasons = {
             let mut machine = lock(&self.machine);
             if self.progress.events.load(Ordering::Acquire) > 0 {
@@ -174,6 +231,9 @@ impl Overseer {
             machine.data(fresh, now, "host", if fresh { "ticks come in" } else { "no fresh tick" });
             let why = if self.gate.is_killed() { "kill switch" } else { halt.source.as_str() };
             machine.halt(halted, now, "host", if halted { why } else { "allowed" });
+            if let Some(fault) = fault {
+                machine.fault(now, "host", &fault);
+            }
             machine.tick(now);
             machine.gate_reasons()
         };
@@ -182,15 +242,111 @@ impl Overseer {
             tracing::debug!("clock: {reason}");
             reasons |= bit(GateReason::Clock);
         }
-        // The latched kill stands in the gate itself; here is the halt of environment and file.
+        if self.mode == Mode::Live && !enabled {
+            reasons |= bit(GateReason::Enablement);
+        }
+        // HALTED is both; the latched kill stands in the gate itself, here is the halt of environment and file.
         if !halt.bars(self.mode) {
-            reasons &= !bit(GateReason::Kill);
+            reasons &= !bit(GateReason::Halt);
         }
         for reason in OWNED {
             if reasons & bit(reason) != 0 {
                 self.gate.hold(reason);
             } else {
                 self.gate.lift(reason);
+            }
+        }
+    }
+
+    /// Puts on record what was done already; it waits for room, and is never given up.
+    pub(super) fn keep_on_record(&self, instrument: InstrumentId, command: &OperatorCommand) {
+        lock(&self.records).push_back((instrument, *command));
+        self.send_records();
+    }
+
+    fn send_records(&self) {
+        let (mut records, mut lane) = (lock(&self.records), lock(&self.commands));
+        while let Some((instrument, command)) = records.front() {
+            // The loop gives the time.
+            if lane.try_send(command.input(*instrument, 0)).is_err() {
+                return;
+            }
+            records.pop_front();
+        }
+    }
+
+    /// Looks for what two people approved, or took back.
+    fn poll_enabling(&self, now: Reading) {
+        let mut enabling = lock(&self.enabling);
+        if let Some(enabling) = enabling.as_mut() {
+            // Not under the view's lock: files are read.
+            let view = lock(&self.view).clone();
+            enabling.poll(now, &view);
+        }
+    }
+
+    /// Puts what became of enabling on its way into the journal; whether LIVE is enabled. What does not fit is put there at
+    /// the next look: until it is in the journal, nothing is enabled.
+    fn tell_enabling(&self) -> bool {
+        let mut enabling = lock(&self.enabling);
+        let Some(enabling) = enabling.as_mut() else { return false };
+        {
+            let mut records = lock(&self.records);
+            records.extend(enabling.outbox().drain(..).map(|command| (InstrumentId::NONE, command)));
+        }
+        self.send_records();
+        let enabled = enabling.is_in_force(&lock(&self.view));
+        self.enabled.store(enabled, Ordering::Release);
+        enabled
+    }
+
+    /// Closes the gate for each instrument whose data is not fresh; their names.
+    fn look_at_instruments(&self, now: Reading) -> Vec<String> {
+        let view = lock(&self.view);
+        let mut stale = Vec::new();
+        for known in view.instruments.values() {
+            let fresh = self.health.is_instrument_fresh(known.instrument.id, now);
+            self.gate.instrument_is_stale(known.instrument.id, !fresh);
+            if !fresh {
+                stale.push(known.instrument.name());
+            }
+        }
+        stale
+    }
+
+    /// What people must be told.
+    fn watch(&self, now: Reading) {
+        let halt = self.halt.current();
+        let forced = if self.settings.forced_stale { " (forced)" } else { "" };
+        let awaited = self.started.elapsed().as_nanos() > u128::try_from(self.settings.max_age).unwrap_or(0);
+        let stale = (!self.health.is_fresh(now) && (awaited || self.ticks.any().wall != NO_TIME))
+            .then(|| format!("no tick within {} s{forced}", self.settings.max_age / SECONDS));
+        let holds = self.gate.reasons();
+        let stale_instruments = self.look_at_instruments(now);
+        let found = {
+            let view = lock(&self.view);
+            lock(&self.watching).look(&Seen {
+                steady: now.steady,
+                view: &view,
+                events: self.progress.events.load(Ordering::Acquire),
+                gate: holds,
+                stale: stale.as_deref(),
+                // Before the first tick of all there is nothing to compare with.
+                stale_instruments: if awaited { &stale_instruments } else { &[] },
+                halt_uncertain: (!halt.is_certain()).then_some(halt.source.as_str()),
+                live_unexpected: self.mode == Mode::Live && holds == 0 && !self.enabled.load(Ordering::Acquire),
+            })
+        };
+        *lock(&self.stale_instruments) = stale_instruments;
+        for change in lock(&self.alerts).update(now.wall, &found) {
+            match change {
+                Change::Raised(alert) => {
+                    tracing::error!("ALERT {}: {}; `tickpath runbook {}`", alert.name, alert.detail, alert.runbook);
+                }
+                Change::Over { standing, lasted } => {
+                    let lasted = lasted.map_or_else(String::new, |lasted| format!(" after {} s", lasted / SECONDS));
+                    tracing::info!("alert {} is over{lasted}", standing.name);
+                }
             }
         }
     }

@@ -2,23 +2,27 @@
 
 use super::overseer::{Overseer, lock};
 use super::recorder::View;
+use crate::config::{Config, ConfigError};
 use crate::control::clock_sync::read_clocks;
 use crate::control::gate::KillScope;
 use crate::control::plane::command::{Accepted, Action, Command, Refused};
 use crate::control::plane::view::{
-    Agent, Enablement, ExecutionState, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, Mode, Process, ScopeNow,
-    Situation, Transition,
+    Agent, Enablement, ExecutionState, Exposure, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, Mode, Process,
+    ScopeNow, Situation, Transition,
 };
 use crate::control::plane::{Host, ScopeId, Scrape, scrape::Buckets};
 use crate::control::state::RecoverRefusal;
-use crate::event::input::GateReason;
+use crate::event::input::{EpochStart, GateReason};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
 use crate::event::risk::OperatorOutcome;
 use crate::metric::latency::SPANS;
 use crate::risk::check::Unit;
+use crate::types::decimal::format_decimal;
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::{Instrument, VenueKind};
-use crate::types::time::UnixNanos;
+use crate::types::price::Qty;
+use crate::types::time::{SECONDS, UnixNanos};
+use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 /// Agents of the roster that run inside the host, in the order of the data.
@@ -41,6 +45,30 @@ pub struct Facts {
     pub limits: Vec<(u8, i128)>,
 }
 
+/// First bytes of a hash, in hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl Facts {
+    /// The facts of a run with `config`, which begins with `start`.
+    ///
+    /// # Errors
+    /// Limits that the room refuses.
+    pub fn new(config: &Config, start: &EpochStart) -> Result<Self, ConfigError> {
+        Ok(Self {
+            host: config.host.name.clone(),
+            build: hex(&start.build_hash),
+            configuration: hex(&start.config_hash),
+            epoch: start.epoch,
+            limits: crate::risk::configured_limits(&config.risk).map_err(|e| ConfigError::room("risk", e))?,
+        })
+    }
+}
+
 /// What a command is about, as this host knows it.
 struct Target {
     kill: KillScope,
@@ -51,6 +79,25 @@ struct Target {
 impl Overseer {
     fn view(&self) -> View {
         lock(&self.view).clone()
+    }
+
+    /// What is held, rests or is under way, by instrument, as of its last slot.
+    fn exposures(&self) -> Vec<Exposure> {
+        let view = lock(&self.view);
+        let held = view.instruments.values().filter(|v| {
+            let risk = &v.slot.risk;
+            [risk.position, risk.open_buy, risk.open_sell].iter().any(|qty| qty.0 != 0)
+        });
+        held.map(|v| {
+            let text = |qty: Qty| format_decimal(i128::from(qty.0), v.instrument.qty_decimals, 0);
+            Exposure {
+                instrument: v.instrument.name(),
+                position: text(v.slot.risk.position),
+                open_buy: text(v.slot.risk.open_buy),
+                open_sell: text(v.slot.risk.open_sell),
+            }
+        })
+        .collect()
     }
 
     fn target(&self, scope: &ScopeId) -> Result<Target, Refused> {
@@ -100,27 +147,19 @@ impl Overseer {
 
     fn kill(&self, command: &Command, target: &Target, flatten: bool, now: UnixNanos) -> Accepted {
         let act = self.kill.kill(target.kill, &command.who, &command.reason, now);
-        let order = |action| {
-            let mut order = OperatorCommand::new(action, command.scope.scope(), &command.who, &command.reason)
-                .with_ticket(&command.ticket);
-            (order.request, order.scope_id) = (command.request, target.scope_id);
-            order
-        };
-        let mut orders = Vec::new();
+        let order = |action| order(action, command, target);
+        // The gate is closed whatever becomes of these; they wait for room in the lane.
+        self.keep_on_record(target.instrument, &order(OperatorAction::Kill));
         if act.scope != KillScope::Host {
             // The host's kill is told by the sequencer as a gate change; a narrower one as a trading state.
             let mut halt = order(OperatorAction::SetState);
-            halt.state = ScopeState::Halted.code();
-            orders.push(halt);
+            (halt.state, halt.request) = (ScopeState::Halted.code(), 0);
+            self.keep_on_record(target.instrument, &halt);
         }
         if flatten {
             let mut close = order(OperatorAction::Flatten);
-            close.request = if orders.is_empty() { command.request } else { 0 };
-            orders.push(close);
-        }
-        // The gate is closed whatever becomes of these; a full lane is told by the request staying `queued`.
-        if let Err(error) = self.send(&orders, target) {
-            tracing::error!("the kill of {} is in force, but the command lane is full: {error:?}", act.scope);
+            close.request = 0;
+            self.keep_on_record(target.instrument, &close);
         }
         Accepted { sequence: None, in_force: true }
     }
@@ -136,19 +175,18 @@ impl Overseer {
         self.kill
             .release(target.kill, seen, &command.who, &command.reason, now)
             .map_err(|error| conflict(error.to_string()))?;
+        let order = |action| order(action, command, target);
+        self.keep_on_record(target.instrument, &order(OperatorAction::Release));
         if target.kill != KillScope::Host {
-            let mut state =
-                OperatorCommand::new(OperatorAction::SetState, command.scope.scope(), &command.who, &command.reason)
-                    .with_ticket(&command.ticket);
-            (state.request, state.scope_id) = (command.request, target.scope_id);
-            state.state = ScopeState::Active.code();
-            self.send(&[state], target)?;
+            let mut state = order(OperatorAction::SetState);
+            (state.state, state.request) = (ScopeState::Active.code(), 0);
+            self.keep_on_record(target.instrument, &state);
         }
         self.look(read_clocks());
         Ok(Accepted { sequence: None, in_force: true })
     }
 
-    fn recover(&self, command: &Command) -> Result<Accepted, Refused> {
+    fn recover(&self, command: &Command, target: &Target) -> Result<Accepted, Refused> {
         let now = read_clocks();
         let result = lock(&self.machine).recover(now, &command.who, &command.reason);
         result.map_err(|refusal| match refusal {
@@ -157,9 +195,18 @@ impl Overseer {
             RecoverRefusal::Stale => Refused::MarketDataStale,
             RecoverRefusal::Backoff { .. } => Refused::Conflict { reason: "backing_off", message: refusal.to_string() },
         })?;
+        self.keep_on_record(InstrumentId::NONE, &order(OperatorAction::Recover, command, target));
         self.look(now);
         Ok(Accepted { sequence: None, in_force: true })
     }
+}
+
+/// `command` as an input, with who, why and under which ticket.
+fn order(action: OperatorAction, command: &Command, target: &Target) -> OperatorCommand {
+    let mut order =
+        OperatorCommand::new(action, command.scope.scope(), &command.who, &command.reason).with_ticket(&command.ticket);
+    (order.request, order.scope_id) = (command.request, target.scope_id);
+    order
 }
 
 /// `SYMBOL`, or `SYMBOL.VENUE` in any case.
@@ -214,6 +261,7 @@ impl Host for Overseer {
             orders: view.counts.orders,
             fills: view.counts.fills,
             refused: view.counts.refused,
+            open_orders: self.outlet.open_orders.load(Ordering::Acquire),
             live: view.journal_fault.is_none(),
             faults,
             warnings: self.halt.current().warnings,
@@ -256,6 +304,10 @@ impl Host for Overseer {
                 since: act.at,
             })
             .collect();
+        if self.gate.is_killed() && sources.is_empty() {
+            // The handler's flag closes the gate; its act is written down with the next look.
+            sources.push(KillSource::new("signal", true));
+        }
         if halt.kind != crate::control::halt::HaltKind::Allowed {
             let name = if halt.source.starts_with("file") {
                 "file"
@@ -284,7 +336,7 @@ impl Host for Overseer {
         drop(machine);
         // What the record has heard, and what acts already.
         let bits = lock(&self.view).gate | self.gate.reasons();
-        let scopes = self
+        let mut scopes: Vec<ScopeNow> = self
             .kill
             .standing()
             .into_iter()
@@ -295,6 +347,11 @@ impl Host for Overseer {
                 reason: act.reason,
             })
             .collect();
+        scopes.extend(lock(&self.stale_instruments).iter().map(|name| ScopeNow {
+            scope: format!("instrument:{name}"),
+            state: "stale".to_owned(),
+            reason: format!("no market data within {} s", self.settings.max_age / SECONDS),
+        }));
         Situation {
             host: self.facts.host.clone(),
             mode: self.mode,
@@ -304,6 +361,8 @@ impl Host for Overseer {
             gate: GateReason::ALL.iter().copied().filter(|r| bits >> r.code() & 1 == 1).collect(),
             scopes,
             retry_in_seconds,
+            exposures: self.exposures(),
+            alerts: lock(&self.alerts).standing().to_vec(),
         }
     }
 
@@ -348,7 +407,14 @@ impl Host for Overseer {
     }
 
     fn enablement(&self) -> Enablement {
-        Enablement { valid: false, detail: "this version reaches no real venue".to_owned(), ..Enablement::default() }
+        match &*lock(&self.enabling) {
+            Some(enabling) => enabling.show(self.enabled.load(Ordering::Acquire)),
+            None => Enablement {
+                valid: false,
+                detail: format!("the mode is {}: nothing is asked for", self.mode),
+                ..Enablement::default()
+            },
+        }
     }
 
     fn scrape(&self, out: &mut Scrape) {
@@ -384,6 +450,18 @@ impl Host for Overseer {
             &[],
             self.gate.blocked(),
         );
+        let now = read_clocks();
+        for known in view.instruments.values() {
+            let last = self.ticks.instrument(known.instrument.id).wall;
+            let age = crate::types::time::age(now.wall, last).map_or(f64::NAN, |age| age as f64 / 1e9);
+            let name = known.instrument.name();
+            out.gauge(
+                "marketdata_instrument_age_seconds",
+                "Age of the newest tick, by instrument.",
+                &[("instrument", &name)],
+                age,
+            );
+        }
         let events = self.progress.events.load(Ordering::Relaxed);
         out.counter("market_messages_total", "Market messages taken in.", &[], events);
     }
@@ -397,8 +475,9 @@ impl Host for Overseer {
         let target = target?;
         match command.action {
             Action::ReleaseKill => self.release(command, &target, now),
-            Action::Recover => self.recover(command),
+            Action::Recover => self.recover(command, &target),
             Action::Stop => {
+                self.keep_on_record(InstrumentId::NONE, &order(OperatorAction::Stop, command, &target));
                 self.gate.stop();
                 Ok(Accepted { sequence: None, in_force: true })
             }

@@ -2,8 +2,10 @@
 
 use super::group::Stages;
 use crate::config::Mode;
+use crate::control::gate::KillScope;
 use crate::event::definition::Definition;
 use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind};
+use crate::event::operator::{OperatorAction, OperatorCommand};
 use crate::event::report::{ExecType, Report, VenueReason};
 use crate::journal::{Entry, JournalError, Reader};
 use crate::types::ids::{InstrumentId, Sequence, SourceId};
@@ -26,6 +28,8 @@ pub struct Restored {
     pub last_prices: BTreeMap<InstrumentId, Px>,
     /// Latest time of an audit record.
     pub time_last: UnixNanos,
+    /// Kills that were latched and not released, with who did it and why.
+    pub kills: BTreeMap<KillScope, (String, String)>,
     /// Records read.
     pub records: u64,
 }
@@ -55,6 +59,7 @@ pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError
                 restored.instruments.push(instrument);
             }
         }
+        restored.remember_kills(&entry.input);
         if let Some(audit) = &entry.audit {
             if entry.input.instrument.is_some() && audit.risk.px.0 > 0 {
                 restored.last_prices.insert(entry.input.instrument, audit.risk.px);
@@ -64,6 +69,38 @@ pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError
         }
     }
     Ok(restored)
+}
+
+impl Restored {
+    /// A kill is latched beyond the process: only a person's release ends it.
+    fn remember_kills(&mut self, input: &Input) {
+        match input.kind() {
+            // Also where nobody's name came behind it, as with a crash between the two.
+            Some(InputKind::Gate) => {
+                let change: &GateChange = input.payload();
+                if change.reason == GateReason::Kill.code() && change.closed != 0 {
+                    let unnamed = || ("?".to_owned(), "killed before the restart".to_owned());
+                    self.kills.entry(KillScope::Host).or_insert_with(unnamed);
+                } else if change.reason == GateReason::Kill.code() {
+                    self.kills.remove(&KillScope::Host);
+                }
+            }
+            Some(InputKind::Operator) => {
+                let command: &OperatorCommand = input.payload();
+                let scope = KillScope::of(command.scope(), command.scope_id, input.instrument);
+                match command.action() {
+                    Some(OperatorAction::Kill) => {
+                        self.kills.insert(scope, (command.who().into_owned(), command.reason().into_owned()));
+                    }
+                    Some(OperatorAction::Release) => {
+                        self.kills.remove(&scope);
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The inputs that begin an epoch: the epoch itself, all definitions, and, for every order that was open and that the
@@ -105,8 +142,12 @@ pub fn opening(
         let change = GateChange { reason: reason.code(), closed: u8::from(closed), reserved: [0; 6] };
         inputs.push(Input::new(InputKind::Gate, SourceId::HOST, InstrumentId::NONE, at, &change));
     };
-    if mode == Mode::Observe {
+    // OFF has no run; SHADOW decides, and is held back behind risk, by the last gate.
+    if !mode.permits().decisions {
         gate(GateReason::Mode, true);
+    }
+    if mode == Mode::Live {
+        gate(GateReason::Enablement, true);
     }
     gate(GateReason::NotReady, false);
     inputs

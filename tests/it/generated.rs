@@ -172,7 +172,7 @@ fn every_export_in_every_format() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("j");
     let summary = main_job(&dir, "fused", "20000");
-    for what in ["bbo", "trades", "candles", "features", "signals", "risk", "orders", "fills"] {
+    for what in ["bbo", "trades", "candles", "features", "signals", "risk", "orders", "fills", "control"] {
         let mut rows = Vec::new();
         for format in ["csv", "jsonl", "parquet"] {
             let out = root.path().join(format!("{what}.{format}"));

@@ -11,6 +11,7 @@ mod feature_signal;
 mod generated;
 mod http;
 mod kill;
+mod live;
 mod market_candles;
 mod market_captures;
 mod support;

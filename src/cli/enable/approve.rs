@@ -60,7 +60,7 @@ pub fn main(cli: &Cli, enable: &EnableArgs, args: &ApproveArgs) -> Result<Code, 
         return Err(refused(&Why::Expired(wall / SECONDS - terms.activate_by_s)));
     }
     let store = enable.store(cli)?;
-    let keyring = enable.keyring(&store)?;
+    let keyring = enable.keyring(cli, &store)?;
     let (key, signature) = match (&args.key, &args.signature) {
         (Some(file), _) => sign(&request, file, &keyring, args.person.as_deref())?,
         (None, file) => made_elsewhere(&request, file.as_deref().unwrap_or(Path::new("")), &keyring)?,

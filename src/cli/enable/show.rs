@@ -66,7 +66,7 @@ pub fn main(cli: &Cli, enable: &EnableArgs, args: &ShowArgs) -> Result<Code, Fai
         let config = crate::config::load(cli.config.as_deref(), std::env::vars())?.config;
         let identity = identity::of(&config)?;
         let look = Look {
-            keyring: enable.keyring(&store)?,
+            keyring: enable.keyring(cli, &store)?,
             facts: Facts {
                 host: identity.host,
                 build: identity.build,

@@ -118,6 +118,19 @@ impl Holder {
         self.told.iter()
     }
 
+    /// Store or keyring cannot be read: what is in force ends, since nobody can say that it still holds.
+    pub fn give_up(&mut self, what: &str) -> Option<Change> {
+        let live = self.live.take()?;
+        let record = *live.record_hash();
+        self.told.insert(record, Why::Replayed);
+        Some(Change::Ended {
+            record,
+            people: live.people().into_iter().map(str::to_owned).collect(),
+            ticket: live.request().terms().ticket.clone(),
+            why: Why::Store(what.to_owned()),
+        })
+    }
+
     /// Looks again: checks what is in force; where nothing is, activates the first request that two people approved. While
     /// one is in force no other takes its place: it can be revoked, or the next asked for with a not-before at its end.
     pub fn poll(&mut self, store: &mut Store, keyring: &Keyring, facts: &Facts, now: Now) -> Vec<Change> {

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::error::Failure;
-use super::wire::{Agents, Health, Healthz, Limits, Liveness, Readiness, State as Now};
+use super::wire::{Agents, AlertsNow, Health, Healthz, Limits, Liveness, Readiness, State as Now};
 use crate::control::plane::view::{Agent, Enablement, ExecutionState, Mode};
 use crate::control::plane::{Refused, Scrape};
 use crate::event::input::GateReason;
@@ -128,6 +128,12 @@ pub async fn enable(State(plane): Plane) -> Json<Enablement> {
     Json(plane.host.enablement())
 }
 
+/// The alerts that stand, each with its runbook.
+#[utoipa::path(get, path = "/alerts", tag = "state", responses((status = 200, description = "The alerts.", body = AlertsNow)))]
+pub async fn alerts(State(plane): Plane) -> Json<AlertsNow> {
+    Json(AlertsNow { alerts: plane.host.situation().alerts })
+}
+
 /// Metrics in Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "state", responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(plane): Plane) -> Response {
@@ -166,6 +172,14 @@ fn own_metrics(plane: &Shared, out: &mut Scrape) {
         &[],
         flag(plane.host.enablement().valid),
     );
+    for alert in &now.alerts {
+        out.gauge(
+            "alert",
+            "1 for each alert that stands.",
+            &[("alert", &alert.name), ("runbook", &alert.runbook)],
+            1.0,
+        );
+    }
     for agent in plane.host.agents() {
         out.gauge("agent_ready", "1 while the agent can do its work.", &[("agent", &agent.name)], flag(agent.ready));
     }

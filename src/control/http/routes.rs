@@ -19,6 +19,7 @@ fn table() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(read::agent_ready))
         .routes(routes!(read::agent_live))
         .routes(routes!(read::state))
+        .routes(routes!(read::alerts))
         .routes(routes!(read::metrics))
         .routes(routes!(read::enable))
         .routes(routes!(read::openapi))

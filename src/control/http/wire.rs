@@ -1,10 +1,11 @@
 //! Edge: the bodies of requests and answers. The API's document is made from these types.
 
 use super::word::{Amount, LimitName, Reason, RequestNumber, ScopeWord, StateWord, Ticket};
+use crate::control::alerts::Standing;
 use crate::control::plane::ledger::Request;
 use crate::control::plane::view::{
-    Agent, Enablement, ExecutionState, Heartbeat, KillSwitch, Limit, Mode, Process, ScopeNow, Situation, Transition,
-    iso,
+    Agent, Enablement, ExecutionState, Exposure, Heartbeat, KillSwitch, Limit, Mode, Process, ScopeNow, Situation,
+    Transition, iso,
 };
 use crate::control::runbook;
 use crate::types::decimal::format_decimal;
@@ -223,8 +224,19 @@ pub struct State {
     pub scopes: Vec<ScopeNow>,
     /// Two-person enablement.
     pub enablement: Enablement,
+    /// What is held, rests or is under way, by instrument.
+    pub exposures: Vec<Exposure>,
+    /// The alerts that stand, the oldest first.
+    pub alerts: Vec<Standing>,
     /// The last commands, the newest first.
     pub requests: Vec<Request>,
+}
+
+/// The alerts that stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AlertsNow {
+    /// The oldest first.
+    pub alerts: Vec<Standing>,
 }
 
 impl State {
@@ -258,6 +270,8 @@ impl State {
             last_transition: now.last_transition,
             retry_in_seconds: now.retry_in_seconds,
             scopes: now.scopes,
+            exposures: now.exposures,
+            alerts: now.alerts,
             enablement,
             requests,
         }

@@ -1,5 +1,6 @@
 //! Edge: what the host tells of itself: plain data, as the control plane shows it.
 
+use crate::control::alerts::Standing;
 use crate::event::input::GateReason;
 use crate::types::time::{self, NO_TIME, Nanos, UnixNanos};
 use serde::{Serialize, Serializer};
@@ -18,7 +19,7 @@ pub fn iso(instant: UnixNanos) -> Option<String> {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn as_iso<S: Serializer>(instant: &UnixNanos, serializer: S) -> Result<S::Ok, S::Error> {
+pub(in crate::control) fn as_iso<S: Serializer>(instant: &UnixNanos, serializer: S) -> Result<S::Ok, S::Error> {
     iso(*instant).serialize(serializer)
 }
 
@@ -72,6 +73,8 @@ pub struct Process {
     pub fills: u64,
     /// Orders refused by risk since the start.
     pub refused: u64,
+    /// Orders that rest or are under way now, of the whole host.
+    pub open_orders: u64,
     /// Whether the threads turn: what a liveness probe asks. False means: restart it.
     pub live: bool,
     /// What keeps the process from its work, in words; empty while it can do it.
@@ -158,10 +161,23 @@ pub struct Transition {
 pub struct ScopeNow {
     /// `host`, `venue:…`, `instrument:…`, `strategy:…`.
     pub scope: String,
-    /// `reducing` or `halted`.
+    /// `reducing`, `halted`, or `stale` (no fresh market data).
     pub state: String,
     /// Why.
     pub reason: String,
+}
+
+/// What is held, rests or is under way in an instrument. Quantities in whole units, as exact decimals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Exposure {
+    /// The instrument, `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// Its position, signed.
+    pub position: String,
+    /// Quantity of its open buys.
+    pub open_buy: String,
+    /// Quantity of its open sells.
+    pub open_sell: String,
 }
 
 /// Where execution stands.
@@ -183,6 +199,10 @@ pub struct Situation {
     pub scopes: Vec<ScopeNow>,
     /// Seconds until the back-off tries again by itself (ERROR only).
     pub retry_in_seconds: Option<u64>,
+    /// What is held, rests or is under way, by instrument; empty = nothing.
+    pub exposures: Vec<Exposure>,
+    /// The alerts that stand, the oldest first.
+    pub alerts: Vec<Standing>,
 }
 
 impl Situation {
@@ -197,6 +217,8 @@ impl Situation {
             gate: vec![GateReason::NotReady],
             scopes: Vec::new(),
             retry_in_seconds: None,
+            exposures: Vec::new(),
+            alerts: Vec::new(),
         }
     }
 }

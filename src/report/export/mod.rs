@@ -35,6 +35,8 @@ crate::code_enum! {
         Orders = 7, "orders";
         /// Fills of our orders.
         Fills = 8, "fills";
+        /// What people and the host did: commands with who, why and what became of them, gate changes, process starts.
+        Control = 9, "control";
     }
 }
 

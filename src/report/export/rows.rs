@@ -3,8 +3,9 @@
 use super::{Cell, Column, ColumnType, What};
 use crate::event::definition::Definition;
 use crate::event::execution::{CommandKind, OrderState};
-use crate::event::input::{Input, InputKind, Level, OrderEvent, Trade};
+use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind, Level, OrderEvent, Trade};
 use crate::event::market::{CANDLE_INTERVALS, CANDLE_NAMES, flags};
+use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
 use crate::event::report::{Liquidity, Report, VenueReason};
 use crate::event::risk::Verdict;
 use crate::event::signal::Direction;
@@ -12,7 +13,7 @@ use crate::event::slot::Slot;
 use crate::report::number::{money, px, qty};
 use crate::types::decimal::format_decimal;
 use crate::types::ids::ClientOrderId;
-use crate::types::instrument::Instrument;
+use crate::types::instrument::{Instrument, VenueKind};
 use crate::types::price::{Px, Side};
 use crate::types::time::UnixNanos;
 
@@ -101,6 +102,16 @@ impl RowMaker {
                 ("leaves_qty", Text),
                 ("position", Text),
             ],
+            What::Control => &[
+                ("kind", Text),
+                ("action", Text),
+                ("scope", Text),
+                ("who", Text),
+                ("reason", Text),
+                ("ticket", Text),
+                ("request", Int),
+                ("outcome", Text),
+            ],
         };
         columns.extend_from_slice(own);
         let mut columns: Vec<Column> =
@@ -121,6 +132,9 @@ impl RowMaker {
             }
             self.instruments[at] = input.payload::<Definition>().instrument(input.instrument);
         }
+        if self.what == What::Control {
+            return control(self.instruments.get(at).and_then(Option::as_ref), slot, emit);
+        }
         let Some(Some(instrument)) = self.instruments.get(at) else { return };
         match self.what {
             What::Bbo => bbo(instrument, slot, emit),
@@ -131,6 +145,7 @@ impl RowMaker {
             What::Risk => risk(instrument, slot, emit),
             What::Orders => orders(instrument, slot, emit),
             What::Fills => fills(instrument, slot, emit),
+            What::Control => {}
         }
     }
 
@@ -142,6 +157,54 @@ impl RowMaker {
         row.extend((0..self.features.len()).map(|i| slot.features.get(i).map_or(Cell::None, Cell::Float)));
         emit(row);
     }
+}
+
+fn control(instrument: Option<&Instrument>, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>)) {
+    let input = &slot.input;
+    let text = |text: &str| if text.is_empty() { Cell::None } else { Cell::text(text) };
+    let mut row = vec![
+        Cell::id(input.sequence),
+        Cell::time(input.ts_recv),
+        Cell::time(input.ts_event),
+        instrument.map_or(Cell::None, |i| Cell::text(i.name())),
+    ];
+    match input.kind() {
+        Some(InputKind::Epoch) => {
+            let start: &EpochStart = input.payload();
+            row.extend([Cell::text("epoch"), Cell::text(format!("start {}", start.epoch)), Cell::text("host")]);
+            row.extend(vec![Cell::None; 5]);
+        }
+        Some(InputKind::Gate) => {
+            let change: &GateChange = input.payload();
+            let reason = GateReason::from_code(change.reason).map_or("unknown", GateReason::name);
+            let action = if change.closed == 0 { "lifted" } else { "closed" };
+            row.extend([Cell::text("gate"), Cell::text(action), Cell::text("host"), Cell::None, Cell::text(reason)]);
+            row.extend(vec![Cell::None; 3]);
+        }
+        Some(InputKind::Operator) => {
+            let command: &OperatorCommand = input.payload();
+            let scope = match command.scope() {
+                Some(Scope::Venue) => {
+                    let venue = u8::try_from(command.scope_id).ok().and_then(VenueKind::from_code);
+                    format!("venue:{}", venue.map_or("unknown", VenueKind::name))
+                }
+                Some(Scope::Strategy) => format!("strategy:{}", command.scope_id),
+                Some(scope) => scope.name().to_owned(),
+                None => format!("unknown:{}", command.scope),
+            };
+            let action = match (command.action(), command.state()) {
+                (Some(OperatorAction::SetState), Some(state)) => format!("set_state {state}"),
+                (Some(action), _) => action.name().to_owned(),
+                (None, _) => format!("unknown:{}", command.action),
+            };
+            row.extend([Cell::text("command"), Cell::text(action), Cell::text(scope)]);
+            row.extend([text(&command.who()), text(&command.reason()), text(&command.ticket())]);
+            row.push(if command.request == 0 { Cell::None } else { Cell::id(command.request) });
+            row.push(Cell::text(crate::risk::describe_outcome(command, &slot.risk)));
+        }
+        _ => return,
+    }
+    emit(row);
 }
 
 fn head(instrument: &Instrument, input: &Input) -> Vec<Cell> {

@@ -10,8 +10,11 @@ pub struct Gate;
 
 /// Reasons that an audited flatten passes. The others say that we do not know what we hold, what it is worth or what time it
 /// is, that an order could not be recorded, or that this host may not trade at all: then a flatten could make it worse.
-const FLATTEN_PASSES: u32 =
-    bit(GateReason::Kill) | bit(GateReason::Shutdown) | bit(GateReason::Fault) | bit(GateReason::Degraded);
+const FLATTEN_PASSES: u32 = bit(GateReason::Kill)
+    | bit(GateReason::Halt)
+    | bit(GateReason::Shutdown)
+    | bit(GateReason::Fault)
+    | bit(GateReason::Degraded);
 
 impl Check for Gate {
     const NAME: &'static str = "GATE_CLOSED";

@@ -16,7 +16,8 @@ impl World {
             return O::NotUnderstood;
         }
         // What only stops is never refused for its form.
-        let stops = matches!(action, A::CancelAll | A::Restrict) || action == A::SetState && command.state > 1;
+        let stops = matches!(action, A::CancelAll | A::Restrict | A::Kill | A::Stop)
+            || action == A::SetState && command.state > 1;
         if !stops && command.request != 0 && self.requests.contains(&command.request) {
             return O::Repeated;
         }
@@ -41,7 +42,7 @@ impl World {
             return O::BadUntil;
         }
         match action {
-            A::SetState | A::Flatten | A::CancelAll => O::Accepted,
+            A::SetState | A::Flatten | A::CancelAll | A::Kill | A::Release | A::Recover | A::Stop => O::Accepted,
             A::Enable | A::Revoke if scope == Scope::Host => O::Accepted,
             A::Enable | A::Revoke => O::NoSuchScope,
             A::Restrict | A::Unrestrict => {
@@ -136,7 +137,7 @@ impl World {
         let (action, scope) = (command.action().unwrap(), command.scope().unwrap());
         let inside: Vec<usize> = (0..self.one.len()).filter(|i| self.is_in(*i, about, command)).collect();
         match action {
-            A::Enable | A::Revoke => {}
+            A::Enable | A::Revoke | A::Kill | A::Release | A::Recover | A::Stop => {}
             A::SetState => match scope {
                 Scope::Host => self.states[0] = command.state,
                 Scope::Strategy => self.states[1] = command.state,

@@ -416,7 +416,7 @@ impl Run<'_> {
     fn command(&mut self, id: usize) {
         let random = &mut self.random;
         let pick = |random: &mut Random, all: &[u8]| all[random.below(all.len() as u64) as usize];
-        let action = pick(random, &[1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6, 7, 8, 8, 9, 10]);
+        let action = pick(random, &[1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6, 7, 8, 8, 9, 10, 12, 13, 14, 15]);
         let scope = pick(random, &[1, 1, 2, 3, 3, 3, 4, 4]);
         let mut command = OperatorCommand::new(OperatorAction::CancelAll, Scope::Host, "ann", "stream");
         (command.action, command.scope) = (action, scope);

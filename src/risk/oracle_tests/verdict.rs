@@ -85,7 +85,8 @@ impl World {
         };
         match check {
             1 => {
-                let passes = [GateReason::Kill, GateReason::Shutdown, GateReason::Fault, GateReason::Degraded];
+                let passes =
+                    [GateReason::Kill, GateReason::Halt, GateReason::Shutdown, GateReason::Fault, GateReason::Degraded];
                 let bits = passes.iter().fold(0, |all, r| all | 1u32 << r.code());
                 let gate = if asked.flatten && exit { self.gate & !bits } else { self.gate };
                 most(Some(i128::from(gate)), 0)

@@ -239,6 +239,7 @@ impl Host for Desk {
             orders: 2,
             fills: 1,
             refused: 0,
+            open_orders: 2,
             live: inside.live,
             faults: inside.faults.clone(),
             warnings: vec!["redis may evict queues".to_owned()],

@@ -1,0 +1,219 @@
+//! Edge: what a live host finds worth telling people, looked for twice a second.
+
+use super::outlet::OutletCounters;
+use super::recorder::View;
+use crate::control::alerts::Cause;
+use crate::control::runbook::Alert;
+use crate::event::input::GateReason;
+use crate::event::risk::marks;
+use crate::types::time::{Nanos, SECONDS};
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+
+/// So many refused orders within [`REFUSED_WITHIN`] are more than usual.
+const REFUSED_MANY: u64 = 30;
+const REFUSED_WITHIN: Nanos = 60 * SECONDS;
+/// So long without a recorded input, though messages came in: a thread stands still.
+const STANDSTILL: Nanos = 5 * SECONDS;
+
+/// What a look has before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The steady clock.
+    pub steady: Nanos,
+    /// What the recorder shows.
+    pub view: &'a View,
+    /// Market messages taken in so far.
+    pub events: u64,
+    /// Bits of the gate reasons that hold.
+    pub gate: u32,
+    /// Why market data is not fresh, if it is not and should be.
+    pub stale: Option<&'a str>,
+    /// Instruments whose data alone is not fresh.
+    pub stale_instruments: &'a [String],
+    /// What the halt's sources say that makes no sense, if so.
+    pub halt_uncertain: Option<&'a str>,
+    /// The gate is open for a broker that nobody enabled: must never be.
+    pub live_unexpected: bool,
+}
+
+/// What must be remembered from look to look.
+#[derive(Debug, Default)]
+pub struct Watching {
+    /// Refused orders, but for those of a closed gate, at earlier looks.
+    refused: VecDeque<(Nanos, u64)>,
+    /// Sequence, messages and time when the sequence last moved.
+    moved: Option<(u64, u64, Nanos)>,
+    /// Faults of the way out that were told.
+    faults: u64,
+}
+
+impl Watching {
+    /// All that holds now.
+    pub fn look(&mut self, seen: &Seen<'_>) -> Vec<(Cause, String)> {
+        let mut found: Vec<(Cause, String)> = Vec::new();
+        let mut tell = |alert: Alert, detail: String| found.push((Cause::Alert(alert), detail));
+        if seen.live_unexpected {
+            tell(Alert::LiveUnexpected, "the gate is open, and nobody has enabled LIVE".to_owned());
+        }
+        if let Some(what) = seen.halt_uncertain {
+            tell(Alert::KillSwitchUnknown, what.to_owned());
+        }
+        if let Some(what) = seen.stale {
+            tell(Alert::MarketDataStale, what.to_owned());
+        } else if !seen.stale_instruments.is_empty() {
+            tell(Alert::MarketDataStale, format!("no fresh data of {}", seen.stale_instruments.join(", ")));
+        }
+        if let Some(for_seconds) = self.stands_still(seen) {
+            tell(Alert::AgentDown, format!("no input was recorded for {for_seconds} s, though messages came in"));
+        }
+        for (mark, alert, what) in [
+            (marks::STOPPED_BUY | marks::STOPPED_SELL, Alert::RepeatedExecution, "repeated executions were stopped"),
+            (marks::DAY_STOPPED | marks::DRAWDOWN_STOPPED, Alert::LossLimit, "a loss limit was reached"),
+            (marks::BREAKER_OPEN, Alert::BreakerOpen, "a circuit breaker is open"),
+        ] {
+            let names: Vec<String> = seen
+                .view
+                .instruments
+                .values()
+                .filter(|v| v.slot.risk.marks & mark != 0)
+                .map(|v| v.instrument.name())
+                .collect();
+            if !names.is_empty() {
+                tell(alert, format!("{what}: {}", names.join(", ")));
+            }
+        }
+        if let Some(refused) = self.refused_lately(seen) {
+            tell(Alert::OrdersRefused, format!("{refused} orders were refused within a minute"));
+        }
+        // What is meant to be so is no alert.
+        for &reason in GateReason::ALL {
+            let meant = matches!(
+                reason,
+                // Stale data is told above, once it was waited for.
+                GateReason::Mode | GateReason::Shutdown | GateReason::NotReady | GateReason::MarketDataStale
+            );
+            if !meant && seen.gate >> reason.code() & 1 == 1 {
+                found.push((Cause::Gate(reason), "the gate is closed".to_owned()));
+            }
+        }
+        found
+    }
+
+    fn stands_still(&mut self, seen: &Seen<'_>) -> Option<Nanos> {
+        let sequence = seen.view.sequence;
+        let (last, events, since) = *self.moved.get_or_insert((sequence, seen.events, seen.steady));
+        if last != sequence {
+            self.moved = Some((sequence, seen.events, seen.steady));
+            return None;
+        }
+        let stood = seen.steady.saturating_sub(since);
+        (seen.events > events && stood >= STANDSTILL).then_some(stood / SECONDS)
+    }
+
+    fn refused_lately(&mut self, seen: &Seen<'_>) -> Option<u64> {
+        let all: u64 =
+            seen.view.refusals.iter().filter(|(code, _)| **code != crate::risk::code::gate).map(|r| r.1).sum();
+        while self.refused.front().is_some_and(|(at, _)| seen.steady.saturating_sub(*at) > REFUSED_WITHIN) {
+            self.refused.pop_front();
+        }
+        self.refused.push_back((seen.steady, all));
+        let lately = all.saturating_sub(self.refused.front().map_or(all, |(_, count)| *count));
+        (lately >= REFUSED_MANY).then_some(lately)
+    }
+
+    /// A fault of our own on the way out that was not told yet: an order that risk did not approve, or that could not be
+    /// written. Neither left; both mean that something is wrong with this program or its configuration.
+    pub fn fault(&mut self, outlet: &OutletCounters) -> Option<String> {
+        let not_approved = outlet.not_approved.load(Ordering::Relaxed);
+        let not_encodable = outlet.not_encodable.load(Ordering::Relaxed);
+        let all = not_approved.saturating_add(not_encodable);
+        if all <= self.faults {
+            return None;
+        }
+        self.faults = all;
+        Some(format!("{not_approved} commands without an approval, {not_encodable} that cannot be encoded"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(watching: &mut Watching, seen: &Seen<'_>) -> Vec<&'static str> {
+        watching.look(seen).iter().map(|(cause, _)| cause.name()).collect()
+    }
+
+    fn quiet(view: &View) -> Seen<'_> {
+        Seen {
+            steady: 0,
+            view,
+            events: 0,
+            gate: 0,
+            stale: None,
+            stale_instruments: &[],
+            halt_uncertain: None,
+            live_unexpected: false,
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_quiet_host_and_each_cause_once() {
+        let view = View::default();
+        let mut watching = Watching::default();
+        assert!(names(&mut watching, &quiet(&view)).is_empty());
+        let all = Seen {
+            gate: u32::MAX,
+            stale: Some("no tick"),
+            halt_uncertain: Some("file x: missing"),
+            live_unexpected: true,
+            ..quiet(&view)
+        };
+        let found = names(&mut watching, &all);
+        assert_eq!(found[..3], ["live_unexpected", "kill_switch_unknown", "marketdata_stale"]);
+        assert!(found.contains(&"journal_fault") && !found.contains(&"mode_observe"), "{found:?}");
+    }
+
+    #[test]
+    fn many_refusals_within_a_minute_are_told_and_those_of_a_closed_gate_are_not() {
+        let mut view = View::default();
+        let mut watching = Watching::default();
+        let mut at = |steady: i64, of_gate: u64, others: u64| {
+            view.refusals.insert(crate::risk::code::gate, of_gate);
+            view.refusals.insert(crate::risk::code::max_qty, others);
+            names(&mut watching, &Seen { steady: steady * SECONDS, ..quiet(&view) })
+        };
+        assert!(at(0, 0, 100).is_empty(), "what was before the first look is not lately");
+        assert!(at(1, 1_000, 129).is_empty());
+        assert_eq!(at(2, 1_000, 130), ["orders_refused"]);
+        assert_eq!(at(60, 1_000, 130), ["orders_refused"]);
+        assert!(at(70, 1_000, 131).is_empty());
+    }
+
+    #[test]
+    fn a_recorder_that_stands_still_is_told() {
+        let mut view = View::default();
+        let mut watching = Watching::default();
+        let mut at = |steady: i64, sequence: u64, events: u64| {
+            view.sequence = sequence;
+            names(&mut watching, &Seen { steady: steady * SECONDS, events, ..quiet(&view) })
+        };
+        assert!(at(0, 5, 5).is_empty());
+        assert!(at(60, 5, 5).is_empty(), "nothing came in: market data is stale then, nobody stands still");
+        assert_eq!(at(61, 5, 6), ["agent_down"]);
+        assert!(at(62, 6, 7).is_empty());
+        assert!(at(66, 6, 8).is_empty());
+        assert_eq!(at(67, 6, 9), ["agent_down"]);
+    }
+
+    #[test]
+    fn a_fault_of_the_way_out_is_told_once() {
+        let (outlet, mut watching) = (OutletCounters::default(), Watching::default());
+        assert_eq!(watching.fault(&outlet), None);
+        outlet.not_approved.store(1, Ordering::Relaxed);
+        assert!(watching.fault(&outlet).unwrap().contains("1 commands without an approval"));
+        assert_eq!(watching.fault(&outlet), None);
+        outlet.not_encodable.store(1, Ordering::Relaxed);
+        assert!(watching.fault(&outlet).is_some());
+    }
+}
