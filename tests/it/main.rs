@@ -14,6 +14,7 @@ mod kill;
 mod live;
 mod market_candles;
 mod market_captures;
+mod market_faults;
 mod support;
 mod tidy;
 mod venue_binance;
