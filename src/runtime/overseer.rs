@@ -101,6 +101,8 @@ pub struct Overseer {
     /// What is to be on the record and found no room in the lane yet, with the instrument that it is about.
     pub(super) records: Mutex<VecDeque<(InstrumentId, OperatorCommand)>>,
     pub(super) started: Instant,
+    /// Held through a look: of two at once the older must not write over what the newer has set.
+    looking: Mutex<()>,
     over: AtomicBool,
 }
 
@@ -164,12 +166,13 @@ impl Overseer {
             commands: Mutex::new(setup.commands),
             records: Mutex::default(),
             started: Instant::now(),
+            looking: Mutex::new(()),
             over: AtomicBool::new(false),
         };
         lock(&overseer.clock).set_sync(read_sync());
         // Everything defaults to no.
         overseer.gate.all_instruments_are_stale();
-        overseer.look(now);
+        overseer.look();
         Ok(Arc::new(overseer))
     }
 
@@ -193,7 +196,7 @@ impl Overseer {
                     watched = Instant::now();
                     overseer.poll_enabling(now);
                 }
-                overseer.look(now);
+                overseer.look();
                 overseer.watch(now);
             }
         })
@@ -205,7 +208,10 @@ impl Overseer {
     }
 
     /// One look: what holds now, and what the gate must say for it.
-    pub(super) fn look(&self, now: Reading) {
+    pub(super) fn look(&self) {
+        let _alone = lock(&self.looking);
+        // Read in here: a reading from before another look would be a clock that runs backward.
+        let now = read_clocks();
         if let Some(act) = self.kill.absorb_signal(now.wall) {
             self.keep_on_record(
                 InstrumentId::NONE,

@@ -182,7 +182,7 @@ impl Overseer {
             (state.state, state.request) = (ScopeState::Active.code(), 0);
             self.keep_on_record(target.instrument, &state);
         }
-        self.look(read_clocks());
+        self.look();
         Ok(Accepted { sequence: None, in_force: true })
     }
 
@@ -196,7 +196,7 @@ impl Overseer {
             RecoverRefusal::Backoff { .. } => Refused::Conflict { reason: "backing_off", message: refusal.to_string() },
         })?;
         self.keep_on_record(InstrumentId::NONE, &order(OperatorAction::Recover, command, target));
-        self.look(now);
+        self.look();
         Ok(Accepted { sequence: None, in_force: true })
     }
 }
