@@ -4,6 +4,7 @@
 //! `limit` units flow off. So nothing is rounded, and an idle window gives everything back. Any window holds less than twice
 //! the limit: what the burst had, and what flowed off meanwhile.
 
+use super::wide::{div_floor, mul_saturating};
 use crate::types::time::{Nanos, UnixNanos, age};
 
 /// The units that are used up, as of a time.
@@ -23,7 +24,7 @@ pub(super) struct Rate {
 impl Rate {
     #[inline]
     fn units(self, tokens: i128) -> i128 {
-        tokens.saturating_mul(i128::from(self.window))
+        mul_saturating(tokens, i128::from(self.window))
     }
 }
 
@@ -37,7 +38,7 @@ impl Bucket {
             return 0;
         }
         let passed = i128::from(age(now, self.at).unwrap_or(0));
-        (self.used - passed.saturating_mul(rate.limit)).max(0)
+        (self.used - mul_saturating(passed, rate.limit)).max(0)
     }
 
     /// Tokens in use at `now` if `more` were taken, begun ones counted in full.
@@ -46,8 +47,8 @@ impl Bucket {
         let window = i128::from(rate.window).max(1);
         let used = self.used_at(rate, now);
         // Mostly everything has flowed off: no division then.
-        let whole = if used == 0 { 0 } else { used.div_euclid(window) + i128::from(used.rem_euclid(window) != 0) };
-        whole.saturating_add(more)
+        let whole = if used == 0 { (0, 0) } else { div_floor(used, window).unwrap_or((i128::MAX, 0)) };
+        whole.0.saturating_add(i128::from(whole.1 != 0)).saturating_add(more)
     }
 
     /// Whether `more` tokens are there at `now`, of an allowance that is the rate's limit or more; the same as

@@ -1,5 +1,7 @@
 //! Hot: checked integer arithmetic for money: exact, or rounded by a named rule, or `None`.
 
+pub(super) use super::wide::pow10;
+use super::wide::{div_floor, mul};
 use crate::types::instrument::{Contract, Instrument};
 use crate::types::price::Money;
 
@@ -8,19 +10,10 @@ pub(super) const QUOTE_DECIMALS: u8 = 8;
 /// Decimals of quantities as the checks compare them: fine enough for every instrument, so that nothing is rounded.
 pub(super) const QTY_DECIMALS: u8 = 18;
 
-/// 10^`n`, for `n` up to 38.
-#[inline]
-pub(super) fn pow10(n: u8) -> Option<i128> {
-    10i128.checked_pow(u32::from(n))
-}
-
 /// `n` ÷ `d`, rounded half to even; `d` > 0.
 #[inline]
 pub(super) fn div_half_even(n: i128, d: i128) -> Option<i128> {
-    if d <= 0 {
-        return None;
-    }
-    let (q, r) = (n.div_euclid(d), n.rem_euclid(d));
+    let (q, r) = div_floor(n, d)?;
     // r against d − r is 2r against d without the overflow.
     let up = match r.cmp(&(d - r)) {
         core::cmp::Ordering::Less => false,
@@ -33,10 +26,8 @@ pub(super) fn div_half_even(n: i128, d: i128) -> Option<i128> {
 /// `n` ÷ `d`, rounded up; `d` > 0.
 #[inline]
 pub(super) fn div_ceil(n: i128, d: i128) -> Option<i128> {
-    if d <= 0 {
-        return None;
-    }
-    n.div_euclid(d).checked_add(i128::from(n.rem_euclid(d) != 0))
+    let (q, r) = div_floor(n, d)?;
+    q.checked_add(i128::from(r != 0))
 }
 
 /// `whole` × `part` ÷ `of`, rounded half to even, for 0 ≤ `part` ≤ `of`. It cannot overflow on the way.
@@ -66,10 +57,10 @@ pub(super) fn share(whole: i128, part: i64, of: i64) -> Option<i128> {
 /// now − value paid: a long inverse position earns multiplier × qty × (1/entry − 1/exit).
 #[inline]
 pub(super) fn value(instrument: &Instrument, qty: i64, px: i128, px_den: i128) -> Option<Money> {
-    let amount = i128::from(qty).checked_mul(i128::from(instrument.multiplier))?;
+    let amount = i128::from(qty) * i128::from(instrument.multiplier);
     match instrument.contract {
         Contract::Linear => {
-            let exact = amount.checked_mul(px)?;
+            let exact = mul(amount, px)?;
             if px_den == 1 { Some(exact) } else { div_half_even(exact, px_den) }
         }
         Contract::Inverse => {
@@ -83,17 +74,17 @@ pub(super) fn value(instrument: &Instrument, qty: i64, px: i128, px_den: i128) -
 /// Notional of `qty` ≥ 0 at the price `px2` ÷ 2, in 10⁻⁸ of the quote currency, rounded up. The sign of the price does not count.
 #[inline]
 pub(super) fn notional_e8(instrument: &Instrument, qty: i128, px2: i128) -> Option<i128> {
-    let amount = qty.checked_mul(i128::from(instrument.multiplier))?;
+    let amount = mul(qty, i128::from(instrument.multiplier))?;
     let (exact, decimals) = match instrument.contract {
-        Contract::Linear => {
-            (amount.checked_mul(px2.checked_abs()?)?, instrument.price_decimals + instrument.qty_decimals)
-        }
+        Contract::Linear => (mul(amount, px2.checked_abs()?)?, instrument.price_decimals + instrument.qty_decimals),
         Contract::Inverse => (amount.checked_mul(2)?, instrument.qty_decimals),
     };
     if decimals >= QUOTE_DECIMALS {
         div_ceil(exact, pow10(decimals - QUOTE_DECIMALS)?.checked_mul(2)?)
     } else {
-        div_ceil(exact.checked_mul(pow10(QUOTE_DECIMALS - decimals)?)?, 2)
+        // A half is a shift, which rounds down; the bit that it drops rounds up.
+        let twice = mul(exact, pow10(QUOTE_DECIMALS - decimals)?)?;
+        Some((twice >> 1) + (twice & 1))
     }
 }
 
@@ -107,14 +98,14 @@ pub(super) fn money_e8(instrument: &Instrument, money: Money, px2: Option<i128>)
         Contract::Linear => {
             let decimals = instrument.money_decimals();
             if decimals >= QUOTE_DECIMALS {
-                Some(money.div_euclid(pow10(decimals - QUOTE_DECIMALS)?))
+                Some(div_floor(money, pow10(decimals - QUOTE_DECIMALS)?)?.0)
             } else {
-                money.checked_mul(pow10(QUOTE_DECIMALS - decimals)?)
+                mul(money, pow10(QUOTE_DECIMALS - decimals)?)
             }
         }
         Contract::Inverse => {
             let power = Instrument::INVERSE_MONEY_DECIMALS - QUOTE_DECIMALS + instrument.price_decimals;
-            Some(money.checked_mul(px2?)?.div_euclid(pow10(power)?.checked_mul(2)?))
+            Some(div_floor(mul(money, px2?)?, pow10(power)?.checked_mul(2)?)?.0)
         }
     }
 }
@@ -122,7 +113,7 @@ pub(super) fn money_e8(instrument: &Instrument, money: Money, px2: Option<i128>)
 /// A quantity as 10⁻¹⁸ of a whole unit: always exact.
 #[inline]
 pub(super) fn qty_e18(qty: i128, qty_decimals: u8) -> Option<i128> {
-    qty.checked_mul(pow10(QTY_DECIMALS.checked_sub(qty_decimals)?)?)
+    mul(qty, pow10(QTY_DECIMALS.checked_sub(qty_decimals)?)?)
 }
 
 #[cfg(test)]
