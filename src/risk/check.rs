@@ -16,7 +16,6 @@ use crate::event::market::MarketSection;
 use crate::types::instrument::Instrument;
 use crate::types::price::Side;
 use crate::types::time::UnixNanos;
-use core::cell::OnceCell;
 
 /// The code of a refusal because a check could not compute (overflow, no reference price, no epoch); `value` is then
 /// the number of that check, 0 = before the first.
@@ -157,8 +156,10 @@ pub struct Context<'a> {
     pub(super) reach: i128,
     /// What the order leads to. `None`: it cannot be computed.
     pub(super) after: Option<After>,
-    /// What the portfolio says of that, once somebody asked. `None`: too few returns, or it cannot be computed.
-    asked: OnceCell<Option<Asked>>,
+    /// The host's gross value after this order; `None` while any instrument cannot be valued.
+    pub(super) gross_after: Option<i128>,
+    /// What the portfolio says of it. `None`: too few returns, or it cannot be computed, or it matters to nobody.
+    asked: Option<Asked>,
 }
 
 impl<'a> Context<'a> {
@@ -194,6 +195,15 @@ impl<'a> Context<'a> {
             let own_e8 = high_e8.checked_abs()?.max(low_e8.checked_abs()?);
             Some(After { high_e8, low_e8, own_e8 })
         });
+        let gross_after = after
+            .as_ref()
+            .filter(|_| stage.totals.unknown == 0)
+            .and_then(|after| stage.totals.sum.gross_e8.checked_sub(state.part.gross_e8)?.checked_add(after.own_e8));
+        // An exit passes whatever the figures are.
+        let asked = after.as_ref().filter(|_| reach > 0).and_then(|after| {
+            let exposure = exposure((after.high_e8, after.low_e8))?;
+            stage.portfolio.asked(instrument.id.index(), exposure)
+        });
         Self {
             now,
             wanted,
@@ -209,7 +219,8 @@ impl<'a> Context<'a> {
             mid2,
             reach,
             after,
-            asked: OnceCell::new(),
+            gross_after,
+            asked,
         }
     }
 
@@ -225,13 +236,6 @@ impl<'a> Context<'a> {
         self.flatten && self.only_reduces()
     }
 
-    /// The host's gross value after this order; `None` while any instrument cannot be valued.
-    #[inline]
-    pub(super) fn gross_after(&self) -> Option<i128> {
-        let after = self.after.as_ref().filter(|_| self.totals.unknown == 0)?;
-        self.totals.sum.gross_e8.checked_sub(self.state.part.gross_e8)?.checked_add(after.own_e8)
-    }
-
     /// The host's net value in the order's direction after this order and all that is open on its side, on the whole host.
     #[inline]
     pub(super) fn net_after(&self) -> Option<i128> {
@@ -244,32 +248,37 @@ impl<'a> Context<'a> {
     }
 
     /// Whether a tail figure of the host is at most `limit` after this order: the larger one of history and covariances. While an
-    /// instrument has too few returns, a configured part of the gross value stands for both; without one it is not known.
+    /// instrument has too few returns, a configured part of the gross value stands for both; without one it is not known. Not
+    /// to be asked of an exit.
     #[inline]
-    pub(super) fn tail_after(&self, limit: i128, pick: impl Fn(Tail) -> f64) -> Outcome {
-        let Some(after) = &self.after else { return Outcome::Unknown };
-        let index = self.instrument.id.index();
-        let asked = self.asked.get_or_init(|| {
-            exposure((after.high_e8, after.low_e8)).and_then(|exposure| self.portfolio.asked(index, exposure))
-        });
-        let Some(asked) = asked else {
+    pub(super) fn tail_after(&self, limit: i128, pick: fn(Tail) -> f64) -> Outcome {
+        if self.after.is_none() {
+            return Outcome::Unknown;
+        }
+        let Some(asked) = &self.asked else {
             let cold = self.settings.cold_tail_ppm;
-            let gross = self.gross_after().and_then(|gross| div_ceil(mul(gross, cold?)?, 1_000_000));
+            let gross = self.gross_after.and_then(|gross| div_ceil(mul(gross, cold?)?, 1_000_000));
             return Outcome::at_most(gross, limit);
         };
-        let most = to_f64(limit) / 1e8;
-        let Some(normal) = to_e8(pick(asked.parametric)) else { return Outcome::Unknown };
+        let normal = to_e8(pick(asked.parametric));
         // Mostly the limit is far away, and the history need not be looked through.
-        if asked.historical_bound.is_some_and(|bound| pick(bound) <= most) {
+        if normal.is_some() && asked.historical_bound.is_some_and(|bound| pick(bound) <= to_f64(limit) / 1e8) {
+            return Outcome::at_most(normal, limit);
+        }
+        self.tail_by_history(asked, normal, limit, pick)
+    }
+
+    /// The larger of a parametric figure and the historical one, which is looked for in the window.
+    #[cold]
+    #[inline(never)]
+    fn tail_by_history(&self, asked: &Asked, normal: Option<i128>, limit: i128, pick: fn(Tail) -> f64) -> Outcome {
+        let Some((normal, tail)) = normal.zip(self.portfolio.historical_of(asked)) else { return Outcome::Unknown };
+        if pick(tail) <= to_f64(limit) / 1e8 {
             return Outcome::at_most(Some(normal), limit);
         }
-        match self.portfolio.historical_of(asked) {
+        match to_e8(pick(tail)) {
+            Some(history) => Outcome::Refuse { value: normal.max(history).max(limit.saturating_add(1)), limit },
             None => Outcome::Unknown,
-            Some(tail) if pick(tail) <= most => Outcome::at_most(Some(normal), limit),
-            Some(tail) => match to_e8(pick(tail)) {
-                Some(history) => Outcome::Refuse { value: normal.max(history).max(limit.saturating_add(1)), limit },
-                None => Outcome::Unknown,
-            },
         }
     }
 

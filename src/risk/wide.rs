@@ -71,8 +71,14 @@ fn div_trunc_slow(n: i128, d: i128) -> Option<i128> {
 pub(super) fn to_f64(n: i128) -> f64 {
     match i64::try_from(n) {
         Ok(n) => n as f64,
-        Err(_) => n as f64,
+        Err(_) => to_f64_slow(n),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn to_f64_slow(n: i128) -> f64 {
+    n as f64
 }
 
 /// 10^`n`; `None` beyond 38, where it does not fit.

@@ -25,7 +25,7 @@ impl Check for Concentration {
             return Outcome::Pass;
         }
         let own = context.after.as_ref().map(|after| after.own_e8);
-        let Some((own, gross)) = own.zip(context.gross_after()) else { return Outcome::Unknown };
+        let Some((own, gross)) = own.zip(context.gross_after) else { return Outcome::Unknown };
         let whole = gross.max(context.settings.concentration_base_e8);
         let Some((scaled, most)) = mul(own, 1_000_000).zip(mul(limit, whole)) else {
             return Outcome::Unknown;

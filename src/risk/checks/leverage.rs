@@ -23,7 +23,7 @@ impl Check for Leverage {
         if context.only_reduces() {
             return Outcome::Pass;
         }
-        let parts = context.gross_after().zip(context.totals.equity(context.settings.capital_e8));
+        let parts = context.gross_after.zip(context.totals.equity(context.settings.capital_e8));
         let Some((gross, equity)) = parts else { return Outcome::Unknown };
         if equity <= 0 {
             return Outcome::Refuse { value: i128::from(i64::MAX), limit };

@@ -18,7 +18,8 @@ pub(super) fn distance(px: i64, reference2: i128, limit: i128) -> Outcome {
 #[inline]
 fn is_within(px: i64, reference2: i128, limit: i128) -> bool {
     let (Ok(reference2), Ok(limit)) = (i64::try_from(reference2), i64::try_from(limit)) else { return false };
-    let Ok(away) = i64::try_from((2 * i128::from(px) - i128::from(reference2)).abs()) else { return false };
+    let away = px.checked_mul(2).and_then(|px2| px2.checked_sub(reference2)).and_then(i64::checked_abs);
+    let Some(away) = away else { return false };
     reference2 > 0 && i128::from(away) * 1_000_000 <= i128::from(limit) * i128::from(reference2)
 }
 
@@ -50,18 +51,28 @@ impl Check for PriceCollar {
     fn check(limit: i128, context: &Context<'_>) -> Outcome {
         let px = context.wanted.px;
         let Some(mid2) = context.mid2 else { return Outcome::Unknown };
-        let from_mid = distance(px, mid2, limit);
-        let mark = context.market.mark.0;
-        if mark == 0 {
-            return from_mid;
+        let mark2 = 2 * i128::from(context.market.mark.0);
+        if is_within(px, mid2, limit) && (mark2 == 0 || is_within(px, mark2, limit)) {
+            return Outcome::Pass;
         }
-        match (from_mid, distance(px, 2 * i128::from(mark), limit)) {
-            (Outcome::Unknown, _) | (_, Outcome::Unknown) => Outcome::Unknown,
-            (Outcome::Refuse { value: a, .. }, Outcome::Refuse { value: b, .. }) => {
-                Outcome::Refuse { value: a.max(b), limit }
-            }
-            (Outcome::Pass, other) | (other, Outcome::Pass) => other,
+        further(px, mid2, mark2, limit)
+    }
+}
+
+/// By how much it is refused: the larger of the two distances. `mark2` 0: there is no mark price.
+#[cold]
+#[inline(never)]
+fn further(px: i64, mid2: i128, mark2: i128, limit: i128) -> Outcome {
+    let from_mid = distance_wide(px, mid2, limit);
+    if mark2 == 0 {
+        return from_mid;
+    }
+    match (from_mid, distance_wide(px, mark2, limit)) {
+        (Outcome::Unknown, _) | (_, Outcome::Unknown) => Outcome::Unknown,
+        (Outcome::Refuse { value: a, .. }, Outcome::Refuse { value: b, .. }) => {
+            Outcome::Refuse { value: a.max(b), limit }
         }
+        (Outcome::Pass, other) | (other, Outcome::Pass) => other,
     }
 }
 
