@@ -126,6 +126,7 @@ pub(super) struct Wanted {
 }
 
 /// Value of the instrument's position after an order, in 10⁻⁸ of the quote currency.
+#[allow(clippy::struct_field_names)] // Units stand last in names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct After {
     /// At the mid if all buys of the instrument are filled, the order among them; signed.

@@ -173,7 +173,7 @@ mod tests {
             let (qty, px2, multiplier) = (qty >> qty_by, px2 >> px_by, multiplier >> by);
             let contract = if inverse { Contract::Inverse } else { Contract::Linear };
             let (price_decimals, qty_decimals) = decimals;
-            let spec = Instrument { price_decimals, qty_decimals, multiplier, contract, ..instrument(0) };
+            let spec = Instrument { contract, price_decimals, qty_decimals, multiplier, ..instrument(0) };
             let plain = || {
                 let amount = qty.checked_mul(i128::from(multiplier))?;
                 let (exact, decimals) = if inverse {

@@ -103,7 +103,7 @@ mod tests {
 
     /// Numbers of all sizes, and those around where one way gives over to the other.
     fn number() -> impl Strategy<Value = i128> {
-        let edges = [0, 1, 2, 3, i64::MAX as i128, 1 << 63, (1 << 63) + 1, 1 << 64, 1 << 126, i128::MAX, i128::MIN];
+        let edges = [0, 1, 2, 3, i128::from(i64::MAX), 1 << 63, (1 << 63) + 1, 1 << 64, 1 << 126, i128::MAX, i128::MIN];
         let edge = (proptest::sample::select(edges.to_vec()), any::<bool>(), -2i128..3)
             .prop_map(|(edge, minus, by)| (if minus { edge.wrapping_neg() } else { edge }).saturating_add(by));
         let any_size = (any::<i128>(), 0u32..128).prop_map(|(n, by)| n >> by);
