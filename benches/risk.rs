@@ -1,16 +1,20 @@
 //! Risk: what the gate and all checks together add to a decision.
 //!
-//! The same quote with the same signal, in a stage whose closed gate refuses it (the first row of the table) and in one that
-//! has no room for another order (the last row): all else is the same, so the difference is what the checks cost. Beside it a
-//! quote without a signal, and an approved order with the report that it is over. Both portfolios are warm and held.
+//! The same quote with the same signal in three stages, whose portfolios are warm and held: one has just tried and waits, so
+//! that it sizes the position and asks no check; in one the closed gate refuses the order (the first row of the table); one has
+//! no room for another order (the last row). All else is the same. So *last − held* is everything that the table of checks
+//! costs: pricing the order, what it would lead to, all rows, and writing the refusal; *last − first* is the rows behind the
+//! first. Before the wire the gate is asked once more (`control::gate`): *pass*. Beside them a quote without a signal, and an
+//! approved order with the report that it is over.
 //!
-//! Blocks in the order A B C D D C B A, in one run; printed are medians and the quartiles of the per-block differences.
+//! Blocks in the order A B C … C B A, in one run; printed are medians and the quartiles of the per-block differences.
 //! Absolute times prove nothing on a shared machine: `perf/instructions` counts instructions, by
 //! `--instructions KIND COUNT`, which runs one kind so many times and says nothing.
 
 use bytemuck::Zeroable;
 use std::hint::black_box;
 use std::time::Instant;
+use tickpath::control::gate::Gate;
 use tickpath::event::definition::Definition;
 use tickpath::event::input::{EpochStart, GateChange, GateReason, Input, InputKind, Level, Nothing};
 use tickpath::event::market::{MarketSection, flags};
@@ -29,16 +33,26 @@ const BLOCK: usize = 400;
 enum Kind {
     /// A quote without a signal.
     Quote,
+    /// Sized, and not asked for: it tried a short while ago.
+    Held,
     /// Refused by the first row.
     First,
     /// Refused by the last row.
     Last,
     /// Approved, and over with the next report.
     Approved,
+    /// The last gate lets an order pass.
+    Pass,
 }
 
-const KINDS: [(Kind, &str); 4] =
-    [(Kind::Quote, "quote"), (Kind::First, "first"), (Kind::Last, "last"), (Kind::Approved, "approved")];
+const KINDS: [(Kind, &str); 6] = [
+    (Kind::Quote, "quote"),
+    (Kind::Held, "held"),
+    (Kind::First, "first"),
+    (Kind::Last, "last"),
+    (Kind::Approved, "approved"),
+    (Kind::Pass, "pass"),
+];
 
 fn instrument(id: u32) -> Instrument {
     Instrument {
@@ -62,6 +76,7 @@ fn instrument(id: u32) -> Instrument {
 
 struct Desk {
     stage: RiskStage,
+    gate: Gate,
     now: i64,
     sequence: u64,
     market: MarketSection,
@@ -72,13 +87,13 @@ struct Desk {
 impl Desk {
     fn new(kind: Kind) -> Self {
         let mut config: Config = tickpath::config::load(None, std::iter::empty()).unwrap().config.risk;
-        config.orders.cooldown_ms = 0;
+        config.orders.cooldown_ms = if kind == Kind::Held { 864_000_000 } else { 0 };
         config.portfolio = portfolio::Config { samples_min: 20, ..config.portfolio };
         config.limits.duplicate_window_ms = Some(0);
         config.limits.orders_per_window = Some(100_000);
         config.limits.orders_per_window_total = Some(100_000);
         config.limits.messages_per_window = Some(100_000);
-        if kind == Kind::Last {
+        if matches!(kind, Kind::Last | Kind::Held) {
             config.limits.max_open_orders = Some(0);
         }
         let mut market = MarketSection::zeroed();
@@ -89,10 +104,15 @@ impl Desk {
         (signal.present, signal.direction, signal.confidence) = (1, Direction::Long.code(), 0.9);
         let stage = RiskStage::new(&config, 16).unwrap();
         let out = RiskSection::zeroed();
-        let mut desk = Self { stage, now: 1_700_000_000_000_000_000, sequence: 0, market, signal, out };
+        let gate = Gate::new(16);
+        let mut desk = Self { stage, gate, now: 1_700_000_000_000_000_000, sequence: 0, market, signal, out };
         desk.warm();
+        if kind == Kind::Held {
+            // The attempt that it waits for.
+            desk.decide(kind);
+        }
         if kind == Kind::First {
-            desk.gate(GateReason::Kill, true);
+            desk.close(GateReason::Kill, true);
         }
         if kind == Kind::Quote {
             desk.signal.present = 0;
@@ -112,7 +132,7 @@ impl Desk {
         self.feed(input, &MarketSection::zeroed(), &SignalSection::zeroed());
     }
 
-    fn gate(&mut self, reason: GateReason, closed: bool) {
+    fn close(&mut self, reason: GateReason, closed: bool) {
         let change = GateChange { reason: reason.code(), closed: u8::from(closed), reserved: [0; 6] };
         self.bare(InputKind::Gate, InstrumentId::NONE, &change);
     }
@@ -124,7 +144,7 @@ impl Desk {
             InstrumentId::NONE,
             &EpochStart { epoch: 1, config_hash: [0; 16], build_hash: [0; 16] },
         );
-        self.gate(GateReason::NotReady, false);
+        self.close(GateReason::NotReady, false);
         for id in 0..16 {
             let spec = instrument(id);
             self.bare(InputKind::Definition, spec.id, &Definition::of(&spec));
@@ -147,6 +167,11 @@ impl Desk {
     }
 
     fn decide(&mut self, kind: Kind) {
+        if kind == Kind::Pass {
+            let (instrument, venue, strategy) = black_box((InstrumentId(3), VenueKind::Simulated, 0));
+            black_box(black_box(&self.gate).lets_pass(instrument, venue, strategy));
+            return;
+        }
         // Slow enough that no rate is ever used up.
         self.now += 1_000_000;
         let input = Input::new(InputKind::Quote, SourceId::FEED_FIRST, InstrumentId(3), 0, &Nothing {});
@@ -170,6 +195,8 @@ impl Desk {
         let told = (self.out.verdict(), check_name(self.out.check));
         match kind {
             Kind::Quote => assert_eq!(told.0, Verdict::None),
+            Kind::Held => assert_eq!((told.0, self.out.target.0 > 0), (Verdict::None, true)),
+            Kind::Pass => assert!(self.gate.lets_pass(InstrumentId(3), VenueKind::Simulated, 0)),
             Kind::First => assert_eq!(told, (Verdict::Refused, Some("GATE_CLOSED"))),
             Kind::Last => assert_eq!(told, (Verdict::Refused, tickpath::risk::TABLE.last().map(|row| row.name))),
             Kind::Approved => {
@@ -193,7 +220,7 @@ fn main() {
     if let [flag, kind, count, ..] = arguments.as_slice()
         && flag == "--instructions"
     {
-        let (kind, _) = KINDS.into_iter().find(|(_, name)| name == kind).expect("quote, first, last or approved");
+        let (kind, _) = KINDS.into_iter().find(|(_, name)| name == kind).expect("a kind");
         let mut desk = Desk::new(kind);
         for _ in 0..count.parse::<u64>().expect("a count") {
             desk.decide(kind);
@@ -205,10 +232,10 @@ fn main() {
     for (kind, desk) in &mut desks {
         desk.check(*kind);
     }
-    let mut times: [Vec<f64>; 4] = Default::default();
+    let mut times: [Vec<f64>; KINDS.len()] = Default::default();
     for _ in 0..rounds {
-        let mut sums = [0.0; 4];
-        for at in (0..4).chain((0..4).rev()) {
+        let mut sums = [0.0; KINDS.len()];
+        for at in (0..KINDS.len()).chain((0..KINDS.len()).rev()) {
             let (kind, desk) = &mut desks[at];
             let from = Instant::now();
             for _ in 0..BLOCK {
@@ -228,14 +255,16 @@ fn main() {
     for ((_, name), list) in KINDS.iter().zip(&times) {
         println!("{name:<10} {:>6.1} ns (quartiles {:.1} to {:.1})", at(list, 0.5), at(list, 0.25), at(list, 0.75));
     }
-    let differences: Vec<f64> = times[2].iter().zip(&times[1]).map(|(last, first)| last - first).collect();
-    let shares: Vec<f64> = times[2].iter().zip(&times[1]).map(|(last, first)| (last - first) / last).collect();
-    println!(
-        "all {} checks behind the gate: {:.1} ns a decision (quartiles {:.1} to {:.1}), {:.0} % of the stage's path",
-        tickpath::risk::ROWS - 1,
-        at(&differences, 0.5),
-        at(&differences, 0.25),
-        at(&differences, 0.75),
-        100.0 * at(&shares, 0.5)
-    );
+    let [_, held, first, last, _, pass] = &times;
+    let each = |of: fn(f64, f64, f64, f64) -> f64| -> Vec<f64> {
+        (0..rounds).map(|i| of(held[i], first[i], last[i], pass[i])).collect()
+    };
+    let say = |what: &str, list: &[f64]| {
+        println!("{what}: {:.1} ns (quartiles {:.1} to {:.1})", at(list, 0.5), at(list, 0.25), at(list, 0.75));
+    };
+    let rows = tickpath::risk::ROWS;
+    say(&format!("the {} rows behind the first (last − first)", rows - 1), &each(|_, first, last, _| last - first));
+    say(&format!("gate and all {rows} checks (last − held + pass)"), &each(|held, _, last, pass| last - held + pass));
+    let share = each(|held, _, last, pass| (last - held + pass) / (last + pass));
+    println!("that is {:.0} % of the path through the stage and the last gate", 100.0 * at(&share, 0.5));
 }

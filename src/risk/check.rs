@@ -1,14 +1,17 @@
 //! Hot: what a check is, what it sees, and the macro that makes the table.
 
 use super::aggregate::Totals;
+use super::aggregate::signed_e8;
 use super::breaker::Breakers;
 use super::bucket::{Bucket, Rate};
 use super::config::{ConfigError, Limits};
 use super::instrument::State;
 use super::money::div_ceil;
 use super::orders::Orders;
-use super::portfolio::{Exposure, Portfolio, Tail, to_e8};
+use super::portfolio::{Asked, Exposure, Portfolio, Tail, to_e8};
 use super::settings::Settings;
+use super::stage::RiskStage;
+use super::wide::{mul, mul_saturating, to_f64};
 use crate::event::market::MarketSection;
 use crate::types::instrument::Instrument;
 use crate::types::price::Side;
@@ -122,7 +125,19 @@ pub(super) struct Wanted {
     pub(super) time_in_force: crate::event::execution::TimeInForce,
 }
 
-/// All that a check may look at.
+/// Value of the instrument's position after an order, in 10⁻⁸ of the quote currency.
+#[allow(clippy::struct_field_names)] // Units stand last in names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct After {
+    /// At the mid if all buys of the instrument are filled, the order among them; signed.
+    pub(super) high_e8: i128,
+    /// The same if all sells are.
+    pub(super) low_e8: i128,
+    /// The larger of the two, without its sign: the worst case.
+    pub(super) own_e8: i128,
+}
+
+/// All that a check may look at. What several checks ask for is computed once, here.
 pub struct Context<'a> {
     pub(super) now: UnixNanos,
     pub(super) wanted: Wanted,
@@ -136,33 +151,84 @@ pub struct Context<'a> {
     pub(super) settings: &'a Settings,
     pub(super) portfolio: &'a Portfolio,
     pub(super) breakers: &'a Breakers,
-    /// Value at the mid if all buys of the instrument are filled, and if all sells are, with this order among them; signed,
-    /// in 10⁻⁸ of the quote currency. `None`: it cannot be computed.
-    pub(super) after: Option<(i128, i128)>,
+    /// Twice the mid of the market section, if both sides are there.
+    pub(super) mid2: Option<i128>,
+    /// Position in the order's direction if it and all that is open on its side is filled; positive = beyond zero.
+    pub(super) reach: i128,
+    /// What the order leads to. `None`: it cannot be computed.
+    pub(super) after: Option<After>,
+    /// The host's gross value after this order; `None` while any instrument cannot be valued.
+    pub(super) gross_after: Option<i128>,
+    /// What the portfolio says of it. `None`: too few returns, or it cannot be computed, or it matters to nobody.
+    asked: Option<Asked>,
 }
 
-impl Context<'_> {
-    /// Open quantity on the order's own side.
+impl<'a> Context<'a> {
+    /// Of `wanted` at `now`; `flatten`: by an operator's flatten.
     #[inline]
-    pub(super) fn open_same(&self) -> i64 {
-        match self.wanted.side {
-            Side::Buy => self.state.open_buy,
-            Side::Sell => self.state.open_sell,
+    pub(super) fn new(
+        stage: &'a RiskStage,
+        (state, instrument, market): (&'a State, &'a Instrument, &'a MarketSection),
+        now: UnixNanos,
+        wanted: Wanted,
+        flatten: bool,
+    ) -> Self {
+        let (side, qty) = (wanted.side, i128::from(wanted.qty));
+        let (mid2, position) = (mid2(market), i128::from(state.account.position));
+        let (mut high, mut low) = state.span();
+        let reach = match side {
+            Side::Buy => {
+                high += qty;
+                high
+            }
+            Side::Sell => {
+                low -= qty;
+                -low
+            }
+        };
+        debug_assert_eq!(
+            reach,
+            i128::from(side.sign()) * position + i128::from(state.open(side)) + qty,
+            "what the order reaches is the end of the span on its side"
+        );
+        let value = |qty| signed_e8(instrument, qty, mid2?);
+        let after = value(high).zip(value(low)).and_then(|(high_e8, low_e8)| {
+            let own_e8 = high_e8.checked_abs()?.max(low_e8.checked_abs()?);
+            Some(After { high_e8, low_e8, own_e8 })
+        });
+        let gross_after = after
+            .as_ref()
+            .filter(|_| stage.totals.unknown == 0)
+            .and_then(|after| stage.totals.sum.gross_e8.checked_sub(state.part.gross_e8)?.checked_add(after.own_e8));
+        // An exit passes whatever the figures are.
+        let asked = after.as_ref().filter(|_| reach > 0).and_then(|after| {
+            let exposure = exposure((after.high_e8, after.low_e8))?;
+            stage.portfolio.asked(instrument.id.index(), exposure)
+        });
+        Self {
+            now,
+            wanted,
+            flatten,
+            instrument,
+            market,
+            state,
+            totals: &stage.totals,
+            orders: &stage.orders,
+            settings: &stage.settings,
+            portfolio: &stage.portfolio,
+            breakers: &stage.breakers,
+            mid2,
+            reach,
+            after,
+            gross_after,
+            asked,
         }
-    }
-
-    /// Position in the order's direction if it and all that is open on its side is filled; positive = beyond zero.
-    #[inline]
-    pub(super) fn reach(&self) -> i128 {
-        i128::from(self.wanted.side.sign()) * i128::from(self.state.account.position)
-            + i128::from(self.open_same())
-            + i128::from(self.wanted.qty)
     }
 
     /// Whether the order can only make the position smaller: exits stay open where only new risk must stop.
     #[inline]
     pub(super) fn only_reduces(&self) -> bool {
-        self.reach() <= 0
+        self.reach <= 0
     }
 
     /// Whether reasons that only halt are passed over: an audited flatten, as long as it only reduces.
@@ -171,64 +237,49 @@ impl Context<'_> {
         self.flatten && self.only_reduces()
     }
 
-    /// Position if all buys are filled, and if all sells are, with this order among them.
-    #[inline]
-    pub(super) fn span_after(&self) -> (i128, i128) {
-        let (high, low) = self.state.span();
-        match self.wanted.side {
-            Side::Buy => (high + i128::from(self.wanted.qty), low),
-            Side::Sell => (high, low - i128::from(self.wanted.qty)),
-        }
-    }
-
-    /// The instrument's worst-case value after this order.
-    #[inline]
-    pub(super) fn own_after(&self) -> Option<i128> {
-        let (high, low) = self.after?;
-        Some(high.checked_abs()?.max(low.checked_abs()?))
-    }
-
-    /// The host's gross value after this order; `None` while any instrument cannot be valued.
-    #[inline]
-    pub(super) fn gross_after(&self) -> Option<i128> {
-        let own = self.own_after().filter(|_| self.totals.unknown == 0)?;
-        self.totals.sum.gross_e8.checked_sub(self.state.part.gross_e8)?.checked_add(own)
-    }
-
     /// The host's net value in the order's direction after this order and all that is open on its side, on the whole host.
     #[inline]
     pub(super) fn net_after(&self) -> Option<i128> {
-        let (high, low) = self.after.filter(|_| self.totals.unknown == 0)?;
+        let after = self.after.as_ref().filter(|_| self.totals.unknown == 0)?;
         let (sum, part) = (&self.totals.sum, &self.state.part);
         match self.wanted.side {
-            Side::Buy => sum.high_e8.checked_sub(part.high_e8)?.checked_add(high),
-            Side::Sell => sum.low_e8.checked_sub(part.low_e8)?.checked_add(low)?.checked_neg(),
+            Side::Buy => sum.high_e8.checked_sub(part.high_e8)?.checked_add(after.high_e8),
+            Side::Sell => sum.low_e8.checked_sub(part.low_e8)?.checked_add(after.low_e8)?.checked_neg(),
         }
     }
 
     /// Whether a tail figure of the host is at most `limit` after this order: the larger one of history and covariances. While an
-    /// instrument has too few returns, a configured part of the gross value stands for both; without one it is not known.
-    /// `limits` has the limit in place, and none for the other figure.
+    /// instrument has too few returns, a configured part of the gross value stands for both; without one it is not known. Not
+    /// to be asked of an exit.
     #[inline]
-    pub(super) fn tail_after(&self, limit: i128, limits: impl Fn(f64) -> Tail, pick: impl Fn(Tail) -> f64) -> Outcome {
-        let Some((after, index)) = self.after.map(|after| (exposure(after), self.instrument.id.index())) else {
+    pub(super) fn tail_after(&self, limit: i128, pick: fn(Tail) -> f64) -> Outcome {
+        if self.after.is_none() {
             return Outcome::Unknown;
-        };
-        let normal = after.and_then(|after| self.portfolio.parametric_with(index, after));
-        let Some((after, normal)) = after.zip(normal) else {
+        }
+        let Some(asked) = &self.asked else {
             let cold = self.settings.cold_tail_ppm;
-            let gross = self.gross_after().and_then(|gross| div_ceil(gross.checked_mul(cold?)?, 1_000_000));
+            let gross = self.gross_after.and_then(|gross| div_ceil(mul(gross, cold?)?, 1_000_000));
             return Outcome::at_most(gross, limit);
         };
-        let most = limit as f64 / 1e8;
-        let history = self.portfolio.historical_at_most(index, after, limits(most));
-        match (to_e8(pick(normal)), history) {
-            (None, _) | (_, None) => Outcome::Unknown,
-            (normal, Some(Ok(()))) => Outcome::at_most(normal, limit),
-            (Some(normal), Some(Err(tail))) => match to_e8(pick(tail)) {
-                Some(history) => Outcome::Refuse { value: normal.max(history).max(limit.saturating_add(1)), limit },
-                None => Outcome::Unknown,
-            },
+        let normal = to_e8(pick(asked.parametric));
+        // Mostly the limit is far away, and the history need not be looked through.
+        if normal.is_some() && asked.historical_bound.is_some_and(|bound| pick(bound) <= to_f64(limit) / 1e8) {
+            return Outcome::at_most(normal, limit);
+        }
+        self.tail_by_history(asked, normal, limit, pick)
+    }
+
+    /// The larger of a parametric figure and the historical one, which is looked for in the window.
+    #[cold]
+    #[inline(never)]
+    fn tail_by_history(&self, asked: &Asked, normal: Option<i128>, limit: i128, pick: fn(Tail) -> f64) -> Outcome {
+        let Some((normal, tail)) = normal.zip(self.portfolio.historical_of(asked)) else { return Outcome::Unknown };
+        if pick(tail) <= to_f64(limit) / 1e8 {
+            return Outcome::at_most(Some(normal), limit);
+        }
+        match to_e8(pick(tail)) {
+            Some(history) => Outcome::Refuse { value: normal.max(history).max(limit.saturating_add(1)), limit },
+            None => Outcome::Unknown,
         }
     }
 
@@ -237,24 +288,18 @@ impl Context<'_> {
     #[inline]
     pub(super) fn within_rate(&self, bucket: &Bucket, limit: i128) -> Outcome {
         let rate = Rate { limit, window: self.settings.rate_window };
-        let allowance = if self.only_reduces() { limit.saturating_mul(2) } else { limit };
+        let allowance = if self.only_reduces() { mul_saturating(limit, 2) } else { limit };
         if bucket.fits(rate, self.now, 1, allowance) {
             return Outcome::Pass;
         }
         Outcome::Refuse { value: bucket.in_use(rate, self.now, 1), limit: allowance }
-    }
-
-    /// Twice the mid of the market section, if both sides are there.
-    #[inline]
-    pub(super) fn mid2(&self) -> Option<i128> {
-        mid2(self.market)
     }
 }
 
 /// An instrument's exposure out of its signed values in 10⁻⁸ of the quote currency, all buys filled and all sells filled.
 #[inline]
 pub(super) fn exposure((high_e8, low_e8): (i128, i128)) -> Option<Exposure> {
-    Exposure::new(low_e8 as f64 / 1e8, high_e8 as f64 / 1e8)
+    Exposure::new(to_f64(low_e8) / 1e8, to_f64(high_e8) / 1e8)
 }
 
 /// Twice the mid, if both sides are there and not crossed.

@@ -1,6 +1,5 @@
 //! Hot: what to do about this input. It reads the state and writes the verdict; it changes nothing.
 
-use super::aggregate::signed_e8;
 use super::breaker::Key;
 use super::check::{Context, Refusal, UNKNOWN, Wanted, mid2};
 use super::checks::{self, At, DailyLoss, Drawdown, code};
@@ -218,24 +217,8 @@ impl RiskStage {
         if input.ts_recv == NO_TIME {
             return Err(CANNOT_COMPUTE);
         }
-        let mut context = Context {
-            now: input.ts_recv,
-            wanted,
-            flatten,
-            instrument,
-            market,
-            state,
-            totals: &self.totals,
-            orders: &self.orders,
-            settings: &self.settings,
-            portfolio: &self.portfolio,
-            breakers: &self.breakers,
-            after: None,
-        };
-        let (high, low) = context.span_after();
-        let value = |qty| signed_e8(instrument, qty, context.mid2()?);
-        context.after = value(high).zip(value(low));
-        if let Some(mid2) = context.mid2().and_then(|mid2| i64::try_from(mid2).ok()) {
+        let context = Context::new(self, (state, instrument, market), input.ts_recv, wanted, flatten);
+        if let Some(mid2) = context.mid2.and_then(|mid2| i64::try_from(mid2).ok()) {
             out.mid2 = mid2;
         }
         checks::run(&state.limits, &context)

@@ -168,6 +168,15 @@ impl State {
 
     /// Open quantity of a side.
     #[inline]
+    pub(super) fn open(&self, side: Side) -> i64 {
+        match side {
+            Side::Buy => self.open_buy,
+            Side::Sell => self.open_sell,
+        }
+    }
+
+    /// The same, to be changed.
+    #[inline]
     pub(super) fn open_mut(&mut self, side: Side) -> &mut i64 {
         match side {
             Side::Buy => &mut self.open_buy,

@@ -1,5 +1,7 @@
 //! Hot: checked integer arithmetic for money: exact, or rounded by a named rule, or `None`.
 
+pub(super) use super::wide::pow10;
+use super::wide::{div_floor, mul};
 use crate::types::instrument::{Contract, Instrument};
 use crate::types::price::Money;
 
@@ -8,19 +10,21 @@ pub(super) const QUOTE_DECIMALS: u8 = 8;
 /// Decimals of quantities as the checks compare them: fine enough for every instrument, so that nothing is rounded.
 pub(super) const QTY_DECIMALS: u8 = 18;
 
-/// 10^`n`, for `n` up to 38.
-#[inline]
-pub(super) fn pow10(n: u8) -> Option<i128> {
-    10i128.checked_pow(u32::from(n))
-}
+/// Powers of ten that fit 64 bits.
+const UNITS: [i64; 19] = {
+    let mut units = [1; 19];
+    let mut n = 1;
+    while n < 19 {
+        units[n] = units[n - 1] * 10;
+        n += 1;
+    }
+    units
+};
 
 /// `n` ÷ `d`, rounded half to even; `d` > 0.
 #[inline]
 pub(super) fn div_half_even(n: i128, d: i128) -> Option<i128> {
-    if d <= 0 {
-        return None;
-    }
-    let (q, r) = (n.div_euclid(d), n.rem_euclid(d));
+    let (q, r) = div_floor(n, d)?;
     // r against d − r is 2r against d without the overflow.
     let up = match r.cmp(&(d - r)) {
         core::cmp::Ordering::Less => false,
@@ -33,10 +37,8 @@ pub(super) fn div_half_even(n: i128, d: i128) -> Option<i128> {
 /// `n` ÷ `d`, rounded up; `d` > 0.
 #[inline]
 pub(super) fn div_ceil(n: i128, d: i128) -> Option<i128> {
-    if d <= 0 {
-        return None;
-    }
-    n.div_euclid(d).checked_add(i128::from(n.rem_euclid(d) != 0))
+    let (q, r) = div_floor(n, d)?;
+    q.checked_add(i128::from(r != 0))
 }
 
 /// `whole` × `part` ÷ `of`, rounded half to even, for 0 ≤ `part` ≤ `of`. It cannot overflow on the way.
@@ -66,10 +68,10 @@ pub(super) fn share(whole: i128, part: i64, of: i64) -> Option<i128> {
 /// now − value paid: a long inverse position earns multiplier × qty × (1/entry − 1/exit).
 #[inline]
 pub(super) fn value(instrument: &Instrument, qty: i64, px: i128, px_den: i128) -> Option<Money> {
-    let amount = i128::from(qty).checked_mul(i128::from(instrument.multiplier))?;
+    let amount = i128::from(qty) * i128::from(instrument.multiplier);
     match instrument.contract {
         Contract::Linear => {
-            let exact = amount.checked_mul(px)?;
+            let exact = mul(amount, px)?;
             if px_den == 1 { Some(exact) } else { div_half_even(exact, px_den) }
         }
         Contract::Inverse => {
@@ -83,17 +85,45 @@ pub(super) fn value(instrument: &Instrument, qty: i64, px: i128, px_den: i128) -
 /// Notional of `qty` ≥ 0 at the price `px2` ÷ 2, in 10⁻⁸ of the quote currency, rounded up. The sign of the price does not count.
 #[inline]
 pub(super) fn notional_e8(instrument: &Instrument, qty: i128, px2: i128) -> Option<i128> {
-    let amount = qty.checked_mul(i128::from(instrument.multiplier))?;
+    match notional_short(instrument, qty, px2) {
+        Some(notional) => Some(i128::from(notional)),
+        None => notional_wide(instrument, qty, px2),
+    }
+}
+
+/// The same where all of it fits 64 bits: a linear contract, and some 10⁹ of the quote currency.
+#[inline]
+fn notional_short(instrument: &Instrument, qty: i128, px2: i128) -> Option<i64> {
+    if instrument.contract != Contract::Linear {
+        return None;
+    }
+    let (qty, px2) = (i64::try_from(qty).ok()?, i64::try_from(px2).ok()?);
+    let exact = qty.checked_mul(instrument.multiplier)?.checked_mul(px2.checked_abs()?)?;
+    let decimals = instrument.price_decimals + instrument.qty_decimals;
+    if decimals >= QUOTE_DECIMALS {
+        // From 10¹⁸ on the table holds no more powers; twice the last of them is too large, too.
+        let by = UNITS.get(usize::from(decimals - QUOTE_DECIMALS))?.checked_mul(2)?;
+        let (q, r) = (exact.div_euclid(by), exact.rem_euclid(by));
+        Some(q + i64::from(r != 0))
+    } else {
+        let twice = exact.checked_mul(*UNITS.get(usize::from(QUOTE_DECIMALS - decimals))?)?;
+        // A half is a shift, which rounds down; the bit that it drops rounds up.
+        Some((twice >> 1) + (twice & 1))
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn notional_wide(instrument: &Instrument, qty: i128, px2: i128) -> Option<i128> {
+    let amount = mul(qty, i128::from(instrument.multiplier))?;
     let (exact, decimals) = match instrument.contract {
-        Contract::Linear => {
-            (amount.checked_mul(px2.checked_abs()?)?, instrument.price_decimals + instrument.qty_decimals)
-        }
+        Contract::Linear => (mul(amount, px2.checked_abs()?)?, instrument.price_decimals + instrument.qty_decimals),
         Contract::Inverse => (amount.checked_mul(2)?, instrument.qty_decimals),
     };
     if decimals >= QUOTE_DECIMALS {
         div_ceil(exact, pow10(decimals - QUOTE_DECIMALS)?.checked_mul(2)?)
     } else {
-        div_ceil(exact.checked_mul(pow10(QUOTE_DECIMALS - decimals)?)?, 2)
+        div_ceil(mul(exact, pow10(QUOTE_DECIMALS - decimals)?)?, 2)
     }
 }
 
@@ -107,14 +137,14 @@ pub(super) fn money_e8(instrument: &Instrument, money: Money, px2: Option<i128>)
         Contract::Linear => {
             let decimals = instrument.money_decimals();
             if decimals >= QUOTE_DECIMALS {
-                Some(money.div_euclid(pow10(decimals - QUOTE_DECIMALS)?))
+                Some(div_floor(money, pow10(decimals - QUOTE_DECIMALS)?)?.0)
             } else {
-                money.checked_mul(pow10(QUOTE_DECIMALS - decimals)?)
+                mul(money, pow10(QUOTE_DECIMALS - decimals)?)
             }
         }
         Contract::Inverse => {
             let power = Instrument::INVERSE_MONEY_DECIMALS - QUOTE_DECIMALS + instrument.price_decimals;
-            Some(money.checked_mul(px2?)?.div_euclid(pow10(power)?.checked_mul(2)?))
+            Some(div_floor(mul(money, px2?)?, pow10(power)?.checked_mul(2)?)?.0)
         }
     }
 }
@@ -122,13 +152,46 @@ pub(super) fn money_e8(instrument: &Instrument, money: Money, px2: Option<i128>)
 /// A quantity as 10⁻¹⁸ of a whole unit: always exact.
 #[inline]
 pub(super) fn qty_e18(qty: i128, qty_decimals: u8) -> Option<i128> {
-    qty.checked_mul(pow10(QTY_DECIMALS.checked_sub(qty_decimals)?)?)
+    mul(qty, pow10(QTY_DECIMALS.checked_sub(qty_decimals)?)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::instrument;
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// In the textbook's way, on quantities, prices and multipliers of all sizes.
+        #[test]
+        fn a_notional_is_the_same_by_the_short_way(
+            (qty, qty_by) in (any::<i128>(), 0u32..128), (px2, px_by) in (any::<i128>(), 0u32..128),
+            (multiplier, by) in (any::<i64>(), 0u32..64), decimals in (0u8..=18, 0u8..=18), inverse in any::<bool>(),
+        ) {
+            let (qty, px2, multiplier) = (qty >> qty_by, px2 >> px_by, multiplier >> by);
+            let contract = if inverse { Contract::Inverse } else { Contract::Linear };
+            let (price_decimals, qty_decimals) = decimals;
+            let spec = Instrument { contract, price_decimals, qty_decimals, multiplier, ..instrument(0) };
+            let plain = || {
+                let amount = qty.checked_mul(i128::from(multiplier))?;
+                let (exact, decimals) = if inverse {
+                    (amount.checked_mul(2)?, qty_decimals)
+                } else {
+                    (amount.checked_mul(px2.checked_abs()?)?, price_decimals + qty_decimals)
+                };
+                let (exact, by) = if decimals >= QUOTE_DECIMALS {
+                    (exact, 10i128.checked_pow(u32::from(decimals - QUOTE_DECIMALS))?.checked_mul(2)?)
+                } else {
+                    (exact.checked_mul(10i128.checked_pow(u32::from(QUOTE_DECIMALS - decimals))?)?, 2)
+                };
+                Some(exact.div_euclid(by) + i128::from(exact.rem_euclid(by) != 0))
+            };
+            prop_assert_eq!(notional_e8(&spec, qty, px2), plain());
+            prop_assert_eq!(notional_wide(&spec, qty, px2), plain());
+        }
+    }
 
     #[test]
     fn halves_go_to_even() {

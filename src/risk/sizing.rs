@@ -4,6 +4,7 @@ use super::check::Wanted;
 use super::config::{self, ConfigError, Style};
 use super::money;
 use super::sizing_models::SizeRule;
+use super::wide::{div_trunc, mul};
 use crate::event::execution::{OrderType, TimeInForce};
 use crate::event::market::MarketSection;
 use crate::event::signal::{Direction, SignalSection};
@@ -74,7 +75,7 @@ impl Sizer {
         let (numerator, denominator, decimals) = match instrument.contract {
             Contract::Linear => {
                 let decimals = instrument.price_decimals + instrument.qty_decimals;
-                (self.notional_e8.checked_mul(2)?, mid2.checked_mul(multiplier)?, decimals)
+                (self.notional_e8.checked_mul(2)?, mul(mid2, multiplier)?, decimals)
             }
             Contract::Inverse => (self.notional_e8, multiplier, instrument.qty_decimals),
         };
@@ -82,12 +83,25 @@ impl Sizer {
             return None;
         }
         let units = if decimals >= money::QUOTE_DECIMALS {
-            numerator.checked_mul(money::pow10(decimals - money::QUOTE_DECIMALS)?)? / denominator
+            div_trunc(mul(numerator, money::pow10(decimals - money::QUOTE_DECIMALS)?)?, denominator)?
         } else {
-            numerator / denominator.checked_mul(money::pow10(money::QUOTE_DECIMALS - decimals)?)?
+            div_trunc(numerator, mul(denominator, money::pow10(money::QUOTE_DECIMALS - decimals)?)?)?
         };
         let lot = i128::from(instrument.lot_size.0);
-        i64::try_from(units / lot * lot).ok().map(|units| direction.sign() * units)
+        // What is left of the units is no more than they are.
+        let whole = div_trunc(units, lot)? * lot;
+        i64::try_from(whole).ok().map(|units| direction.sign() * units)
+    }
+
+    /// The dead band around `target`: a part of it, rounded down.
+    #[inline]
+    fn band(&self, target: i64) -> i128 {
+        let exact = i128::from(target.unsigned_abs()) * self.rebalance_ppm;
+        // A division of 64 bits by a constant is a multiplication, one of 128 bits a call.
+        match u64::try_from(exact) {
+            Ok(exact) => i128::from(exact / 1_000_000),
+            Err(_) => exact / 1_000_000,
+        }
     }
 
     /// What to do to get from `position` with what is open to `target`; `exact`: without the dead band. `None` on overflow.
@@ -100,7 +114,7 @@ impl Sizer {
         (position, open_buy, open_sell): (i64, i64, i64),
     ) -> Option<Move> {
         let want = i128::from(target) - i128::from(position);
-        let band = if exact { 0 } else { i128::from(target).abs() * self.rebalance_ppm / 1_000_000 };
+        let band = if exact { 0 } else { self.band(target) };
         let (open_buy, open_sell) = (i128::from(open_buy), i128::from(open_sell));
         let (side, same, opposite) = match want.cmp(&0) {
             core::cmp::Ordering::Greater => (Side::Buy, open_buy, open_sell),

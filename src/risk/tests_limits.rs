@@ -394,23 +394,8 @@ fn no_order_without_gate_data_and_account() {
 /// What a check says of an order for `qty` at `px` on `side`, while `bench` is as it is.
 fn one<C: Check>(bench: &Bench, spec: &Instrument, (side, qty, px): (Side, i64, i64)) -> Outcome {
     let wanted = Wanted { side, qty, px, order_type: OrderType::Limit, time_in_force: TimeInForce::Gtc };
-    C::check(
-        0,
-        &Context {
-            now: bench.now,
-            wanted,
-            flatten: false,
-            instrument: spec,
-            market: &market(99, 101),
-            state: &bench.stage.states[0],
-            totals: &bench.stage.totals,
-            orders: &bench.stage.orders,
-            settings: &bench.stage.settings,
-            portfolio: &bench.stage.portfolio,
-            breakers: &bench.stage.breakers,
-            after: None,
-        },
-    )
+    let state = &bench.stage.states[0];
+    C::check(0, &Context::new(&bench.stage, (state, spec, &market(99, 101)), bench.now, wanted, false))
 }
 
 #[test]

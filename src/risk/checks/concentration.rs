@@ -3,6 +3,7 @@
 use crate::risk::check::{Check, Context, Outcome, Unit};
 use crate::risk::config::{ConfigError, Limits, ppm};
 use crate::risk::money::div_ceil;
+use crate::risk::wide::mul;
 
 /// Refuses an order after which the instrument's worst-case value would be more than `max_concentration_ppm` of the gross value
 /// of the host, or of `concentration_base` while the gross is smaller than that. An exit passes.
@@ -23,9 +24,10 @@ impl Check for Concentration {
         if context.only_reduces() {
             return Outcome::Pass;
         }
-        let Some((own, gross)) = context.own_after().zip(context.gross_after()) else { return Outcome::Unknown };
+        let own = context.after.as_ref().map(|after| after.own_e8);
+        let Some((own, gross)) = own.zip(context.gross_after) else { return Outcome::Unknown };
         let whole = gross.max(context.settings.concentration_base_e8);
-        let Some((scaled, most)) = own.checked_mul(1_000_000).zip(limit.checked_mul(whole)) else {
+        let Some((scaled, most)) = mul(own, 1_000_000).zip(mul(limit, whole)) else {
             return Outcome::Unknown;
         };
         if scaled <= most { Outcome::Pass } else { Outcome::at_most(div_ceil(scaled, whole), limit) }

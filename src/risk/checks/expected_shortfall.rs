@@ -2,7 +2,6 @@
 
 use crate::risk::check::{Check, Context, Outcome, Unit};
 use crate::risk::config::{ConfigError, Limits, quote};
-use crate::risk::portfolio::Tail;
 
 /// Refuses an order after which the expected shortfall of the host (see `portfolio`), the larger one of history and covariances, would be larger than `max_expected_shortfall`. An exit passes.
 pub struct ExpectedShortfall;
@@ -21,6 +20,6 @@ impl Check for ExpectedShortfall {
         if context.only_reduces() {
             return Outcome::Pass;
         }
-        context.tail_after(limit, |es| Tail { var: f64::INFINITY, es }, |tail| tail.es)
+        context.tail_after(limit, |tail| tail.es)
     }
 }

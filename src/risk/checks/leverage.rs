@@ -3,6 +3,7 @@
 use crate::risk::check::{Check, Context, Outcome, Unit};
 use crate::risk::config::{ConfigError, Limits, ratio};
 use crate::risk::money::div_ceil;
+use crate::risk::wide::mul;
 
 /// Refuses an order after which the gross value would be more than `max_leverage` times the capital with all that was won and
 /// lost, unrealised included. When nothing is left of it, `value` is the largest number. An exit passes.
@@ -22,12 +23,12 @@ impl Check for Leverage {
         if context.only_reduces() {
             return Outcome::Pass;
         }
-        let parts = context.gross_after().zip(context.totals.equity(context.settings.capital_e8));
+        let parts = context.gross_after.zip(context.totals.equity(context.settings.capital_e8));
         let Some((gross, equity)) = parts else { return Outcome::Unknown };
         if equity <= 0 {
             return Outcome::Refuse { value: i128::from(i64::MAX), limit };
         }
-        let Some((scaled, most)) = gross.checked_mul(1_000_000).zip(limit.checked_mul(equity)) else {
+        let Some((scaled, most)) = mul(gross, 1_000_000).zip(mul(limit, equity)) else {
             return Outcome::Unknown;
         };
         if scaled <= most { Outcome::Pass } else { Outcome::at_most(div_ceil(scaled, equity), limit) }

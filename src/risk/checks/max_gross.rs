@@ -21,6 +21,6 @@ impl Check for MaxGross {
         if context.only_reduces() {
             return Outcome::Pass;
         }
-        Outcome::at_most(context.gross_after(), limit)
+        Outcome::at_most(context.gross_after, limit)
     }
 }

@@ -20,7 +20,7 @@ impl Check for MaxPosition {
 
     #[inline]
     fn check(limit: i128, context: &Context<'_>) -> Outcome {
-        let reach = context.reach();
+        let reach = context.reach;
         if i64::try_from(reach).is_err() {
             return Outcome::Unknown;
         }

@@ -2,7 +2,6 @@
 
 use crate::risk::check::{Check, Context, Outcome, Unit};
 use crate::risk::config::{ConfigError, Limits, quote};
-use crate::risk::portfolio::Tail;
 
 /// Refuses an order after which the value at risk of the host (see `portfolio`), the larger one of history and covariances, would be larger than `max_var`. An exit passes.
 pub struct ValueAtRisk;
@@ -21,6 +20,6 @@ impl Check for ValueAtRisk {
         if context.only_reduces() {
             return Outcome::Pass;
         }
-        context.tail_after(limit, |var| Tail { var, es: f64::INFINITY }, |tail| tail.var)
+        context.tail_after(limit, |tail| tail.var)
     }
 }

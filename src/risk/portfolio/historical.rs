@@ -5,9 +5,24 @@
 //!
 //! Costs, for a window of W rows: an exposure W, an order that is far from the limit O(1) (no result can move by more than
 //! |ΔE|·max|r|), an order near it one selection in W.
+//!
+//! How far a result may have moved since the last selection is counted by instrument, from what it held then: an order that
+//! came and went again has moved nothing, so orders that come and go all the time do not use up the distance.
 
 use super::Exposure;
 use super::tail::{Tail, WINDOW_MAX, worst};
+use arrayvec::ArrayVec;
+
+/// More than what a change or the sum of a tail rounds, as a part of its largest number.
+const ROUNDING: f64 = 64.0 * f64::EPSILON;
+
+/// What an instrument held when the tail was last made.
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    /// Which making of the tail that was; another one: it has not changed since the last.
+    refreshed: u64,
+    exposure: Exposure,
+}
 
 /// The scenarios.
 #[derive(Debug)]
@@ -18,8 +33,16 @@ pub(super) struct Historical {
     /// The tail as of the last selection, and the rank that it was made with; 0 = none.
     tail: Tail,
     rank: usize,
-    /// By how much a result may have moved since.
+    /// How often the tail was made.
+    refreshed: u64,
+    /// By instrument.
+    bases: Box<[Base]>,
+    /// By how much a result may have moved since: Σ over the instruments of what theirs may have.
     slack: f64,
+    /// By how much more, since floats round.
+    rounded: f64,
+    /// The largest result of either sign as of the last selection.
+    largest: f64,
     scratch: Box<[f64]>,
 }
 
@@ -39,9 +62,20 @@ fn most(largest: f64, old: Exposure, new: Exposure) -> f64 {
 }
 
 impl Historical {
-    pub(super) fn new(window: usize) -> Self {
+    pub(super) fn new(window: usize, instruments_max: usize) -> Self {
         let floats = || vec![0.0; window].into_boxed_slice();
-        Self { pnl: floats(), rows: 0, tail: Tail::default(), rank: 0, slack: 0.0, scratch: floats() }
+        Self {
+            pnl: floats(),
+            rows: 0,
+            tail: Tail::default(),
+            rank: 0,
+            refreshed: 1,
+            bases: vec![Base { refreshed: 0, exposure: Exposure::NONE }; instruments_max].into_boxed_slice(),
+            slack: 0.0,
+            rounded: 0.0,
+            largest: 0.0,
+            scratch: floats(),
+        }
     }
 
     /// All anew: `held` gives each exposure with its returns.
@@ -54,11 +88,31 @@ impl Historical {
         self.rank = 0;
     }
 
-    /// An exposure changes.
+    /// The exposure of an instrument changes.
     #[inline]
-    pub(super) fn change(&mut self, returns: &[f64], largest: f64, old: Exposure, new: Exposure) {
+    pub(super) fn change(&mut self, index: usize, returns: &[f64], largest: f64, old: Exposure, new: Exposure) {
         add(&mut self.pnl[..self.rows], returns, old, new);
-        self.slack += most(largest, old, new);
+        let (without, with) = self.moved(index, largest, old, new);
+        self.slack = without + with;
+        self.rounded += ROUNDING * (self.largest + self.slack + most(largest, old, new));
+        if let Some(base) = self.bases.get_mut(index)
+            && base.refreshed != self.refreshed
+        {
+            *base = Base { refreshed: self.refreshed, exposure: old };
+        }
+    }
+
+    /// By how much a result may have moved since the tail was made: by all other instruments, and by this one if it has `new`
+    /// in place of `old`, which it has now.
+    #[inline]
+    fn moved(&self, index: usize, largest: f64, old: Exposure, new: Exposure) -> (f64, f64) {
+        match self.bases.get(index) {
+            Some(base) if base.refreshed == self.refreshed => {
+                let others = (self.slack - most(largest, base.exposure, old)).max(0.0);
+                (others, most(largest, base.exposure, new))
+            }
+            _ => (self.slack, most(largest, old, new)),
+        }
     }
 
     /// Makes the tail exact again, for `rank` losses in it.
@@ -66,7 +120,12 @@ impl Historical {
         let scratch = &mut self.scratch[..self.rows];
         scratch.copy_from_slice(&self.pnl[..self.rows]);
         match worst(scratch, rank) {
-            Some(tail) => (self.tail, self.rank, self.slack) = (tail, rank, 0.0),
+            Some(tail) => {
+                (self.tail, self.rank) = (tail, rank);
+                self.refreshed += 1;
+                (self.slack, self.rounded) = (0.0, 0.0);
+                self.largest = scratch.iter().fold(0.0, |most, result| most.max(result.abs()));
+            }
             None => self.rank = 0,
         }
     }
@@ -74,17 +133,26 @@ impl Historical {
     /// No less than the tail with another exposure of one instrument, in O(1). `None` if it takes a selection to say. With
     /// more losses in the tail both figures only get smaller, so a tail of fewer will do.
     #[inline]
-    pub(super) fn bound_with(&self, rank: usize, largest: f64, old: Exposure, new: Exposure) -> Option<Tail> {
-        let slack = self.slack + most(largest, old, new);
+    pub(super) fn bound_with(
+        &self,
+        index: usize,
+        rank: usize,
+        largest: f64,
+        old: Exposure,
+        new: Exposure,
+    ) -> Option<Tail> {
+        let (without, with) = self.moved(index, largest, old, new);
+        let moved = without + with;
+        let slack = moved + self.rounded + ROUNDING * (self.largest + moved + most(largest, old, new));
         (self.rank > 0 && self.rank <= rank).then_some(Tail { var: self.tail.var + slack, es: self.tail.es + slack })
     }
 
     /// The tail with another exposure of one instrument.
     pub(super) fn tail_with(&self, rank: usize, returns: &[f64], old: Exposure, new: Exposure) -> Option<Tail> {
-        let mut scratch = [0.0; WINDOW_MAX];
-        let scratch = scratch.get_mut(..self.rows)?;
-        scratch.copy_from_slice(&self.pnl[..self.rows]);
-        add(scratch, returns, old, new);
-        worst(scratch, rank)
+        // Not an array of zeros: to clear a whole window would cost more than all that is done with it.
+        let mut scratch = ArrayVec::<f64, WINDOW_MAX>::new();
+        scratch.try_extend_from_slice(self.pnl.get(..self.rows)?).ok()?;
+        add(&mut scratch, returns, old, new);
+        worst(&mut scratch, rank)
     }
 }

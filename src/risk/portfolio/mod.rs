@@ -51,6 +51,7 @@ use super::sizing_models::days_per_year;
 use crate::types::instrument::Calendar;
 use crate::types::time::{Nanos, SECONDS, UnixNanos};
 use config::Settings;
+use core::cell::OnceCell;
 use grid::Grid;
 use historical::Historical;
 use parametric::Parametric;
@@ -62,6 +63,18 @@ const fn session(calendar: Calendar) -> Nanos {
         // 09:30 to 16:00.
         Calendar::UsEquities => 23_400 * SECONDS,
     }
+}
+
+/// What one order would make of the figures; the dear one of them only when it is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    index: usize,
+    new: Exposure,
+    /// Parametric VaR and ES.
+    pub parametric: Tail,
+    /// Historical VaR and ES are at most this, where that is known at once.
+    pub historical_bound: Option<Tail>,
+    historical: OnceCell<Option<Tail>>,
 }
 
 /// Returns, exposures, and the figures that follow.
@@ -92,7 +105,7 @@ impl Portfolio {
         Ok(Self {
             grid: Grid::new(settings.interval, settings.window, instruments_max),
             parametric: Parametric::new(settings.lambda, settings.covariance_max, instruments_max),
-            historical: Historical::new(settings.window),
+            historical: Historical::new(settings.window, instruments_max),
             exposures: vec![Exposure::NONE; instruments_max].into_boxed_slice(),
             unvalued: vec![false; instruments_max].into_boxed_slice(),
             unknown: 0,
@@ -159,7 +172,7 @@ impl Portfolio {
         self.unvalued[index] = exposure.is_none();
         self.unknown += u32::from(self.is_unknown(index));
         self.parametric.change(index, old, new);
-        self.historical.change(self.grid.returns(index), self.grid.largest(index), old, new);
+        self.historical.change(index, self.grid.returns(index), self.grid.largest(index), old, new);
         if new != Exposure::NONE {
             self.fewest = self.fewest.min(self.grid.count(index));
         } else if self.grid.count(index) <= self.fewest {
@@ -272,14 +285,36 @@ impl Portfolio {
             return None;
         }
         let within = |tail: Tail| tail.var <= limit.var && tail.es <= limit.es;
-        let old = self.exposure(index);
-        let rank = self.rank(self.fewest_with(index));
-        let bound = self.historical.bound_with(rank, self.grid.largest(index), old, new);
-        if bound.is_some_and(|bound| within(bound.scaled(self.settings.horizon))) {
+        if self.historical_bound(index, new).is_some_and(within) {
             return Some(Ok(()));
         }
         let tail = self.historical_with(index, new)?;
         Some(if within(tail) { Ok(()) } else { Err(tail) })
+    }
+
+    /// All figures if the exposure of one instrument were `new`. `None`: not known.
+    #[inline]
+    pub fn asked(&self, index: usize, new: Exposure) -> Option<Asked> {
+        Some(Asked {
+            index,
+            new,
+            parametric: self.parametric_with(index, new)?,
+            historical_bound: self.historical_bound(index, new),
+            historical: OnceCell::new(),
+        })
+    }
+
+    /// Historical VaR and ES of what was asked: one selection in the window for all that ask. `None`: not known.
+    pub fn historical_of(&self, asked: &Asked) -> Option<Tail> {
+        *asked.historical.get_or_init(|| self.historical_with(asked.index, asked.new))
+    }
+
+    /// What historical VaR and ES are at most with `new`; O(1). `None`: not known without looking through the window.
+    #[inline]
+    fn historical_bound(&self, index: usize, new: Exposure) -> Option<Tail> {
+        let rank = self.rank(self.fewest_with(index));
+        let bound = self.historical.bound_with(index, rank, self.grid.largest(index), self.exposure(index), new)?;
+        Some(bound.scaled(self.settings.horizon))
     }
 
     /// Whether a fill of `delta` (signed, in the quote currency) would lower the parametric figures whatever of all that is

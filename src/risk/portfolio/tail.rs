@@ -25,10 +25,19 @@ impl Tail {
     }
 }
 
+/// Floats below this have a whole part of 64 bits: 2⁶².
+const SHORT: f64 = (1u64 << 62) as f64;
+
 /// An amount as 10⁻⁸ of the quote currency, rounded up; `None` if it is no number or does not fit.
 #[inline]
 pub fn to_e8(amount: f64) -> Option<i128> {
-    let scaled = libm::ceil(amount * 1e8);
+    let scaled = amount * 1e8;
+    if scaled.abs() < SHORT {
+        // The same by 64 bits: what is cut off above the whole part rounds up.
+        let whole = scaled as i64;
+        return Some(i128::from(whole + i64::from((whole as f64) < scaled)));
+    }
+    let scaled = libm::ceil(scaled);
     // 2¹²⁶ and all integers that a float below it can hold fit.
     (scaled.abs() < 8.5e37).then_some(scaled as i128)
 }
@@ -93,6 +102,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_short_way_rounds_like_the_long_one(bits in any::<u64>(), exponent in -12i32..25, digits in -1.0f64..1.0) {
+            for amount in [f64::from_bits(bits), digits * 10f64.powi(exponent), (digits * 1e6).round() / 1e6] {
+                let scaled = libm::ceil(amount * 1e8);
+                prop_assert_eq!(to_e8(amount), (scaled.abs() < 8.5e37).then_some(scaled as i128), "{}", amount);
+            }
+        }
+
         #[test]
         fn sorting_is_the_oracle(pnl in proptest::collection::vec(-1e6f64..1e6, 1..300), ppm in 1u32..500_000) {
             let k = rank(pnl.len() as u32, ppm);
