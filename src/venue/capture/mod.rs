@@ -19,6 +19,7 @@ mod cryptofeed;
 pub mod date;
 mod detect;
 mod error;
+mod frames;
 mod gzip;
 mod hftbacktest;
 mod itch;

@@ -21,7 +21,7 @@ pub enum Packing {
         /// gzip or zstd.
         layer: &'static str,
     },
-    /// It can be unpacked, but has no checksum (zstd need not have one).
+    /// It can be unpacked, but not all of it has a checksum (a zstd frame need not have one).
     Unproven {
         /// zstd.
         layer: &'static str,
@@ -59,7 +59,7 @@ impl Packing {
         let mut byte = 0;
         loop {
             match file.content.read(&mut buffer) {
-                Ok(0) if file.checksum => return Self::Sound { layer },
+                Ok(0) if file.has_checksum() => return Self::Sound { layer },
                 Ok(0) => return Self::Unproven { layer },
                 Ok(n) => byte += n as u64,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -74,9 +74,9 @@ impl Packing {
         match self {
             Self::None => None,
             Self::Sound { layer } => Some(format!("the file's {layer} checksum is right, so it was written so")),
-            Self::Unproven { layer } => {
-                Some(format!("the file's {layer} has no checksum, so nobody can tell whether it was written so"))
-            }
+            Self::Unproven { layer } => Some(format!(
+                "the file's {layer} has no checksum over all of it, so nobody can tell whether it was written so"
+            )),
             Self::Cut { layer } => Some(format!(
                 "the file's {layer} is cut off or damaged, so no checksum tells whether it was written so; get the whole file"
             )),
