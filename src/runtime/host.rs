@@ -26,7 +26,7 @@ use crate::journal::{self, Durability, JournalError, Writer, config_name, short_
 use crate::ring::spsc;
 use crate::types::instrument::Instrument;
 use crate::types::time::{Nanos, UnixNanos};
-use crate::venue::capture::{CaptureError, CaptureReader, Packing};
+use crate::venue::capture::{CaptureError, CaptureReader};
 use crate::venue::directory::Directory;
 use crate::venue::order_entry::HostTag;
 use crate::venue::sim::generator::Generator;
@@ -479,7 +479,8 @@ pub(super) fn start_with(
         if let Some(trouble) = trouble {
             problems.fatal(Complaint::new(trouble));
         }
-        if let Some(thread) = loader_thread
+        // Of a run that was ended the loader may still be at a file; nobody waits for what it finds there.
+        if let Some(thread) = loader_thread.filter(|thread| ended == Ended::Data || thread.is_finished())
             && thread.join().is_err()
         {
             problems.fatal(Complaint::new("the loader thread panicked"));
@@ -487,10 +488,8 @@ pub(super) fn start_with(
         if !generated && ended == Ended::Data && problems.is_clean() && counts.events == 0 {
             return Err(HostError::NothingToReplay { only: ", only definitions of instruments" });
         }
-        for reader in problems.readers_with_unread() {
-            if let Some(remark) = paths.get(reader).and_then(|path| Packing::of(path).remark()) {
-                problems.remark(reader, &remark);
-            }
+        if ended == Ended::Data {
+            problems.ask_packing(&paths, &|| !gate_of_run.is_stopping());
         }
         Ok(Outcome {
             counts,

@@ -46,6 +46,8 @@ pub mod playback;
 pub mod problems;
 pub mod recorder;
 pub mod recovery;
+#[cfg(test)]
+mod replay_tests;
 pub mod sections;
 pub mod sequencer;
 pub mod simulation;

@@ -334,7 +334,12 @@ impl Simulation {
             }
             (what, at) = (what_now, at_now);
         }
-        if what == What::Nothing || self.is_over(at) {
+        if what == What::Nothing {
+            // A stop that comes while the loader is behind is one all the same.
+            let stopped = self.around.gate.is_stopping() && self.inflow.peek() != Next::Ended;
+            return stopped && self.stopping_at.is_none() && !self.is_over(self.ledger.counts.last);
+        }
+        if self.is_over(at) {
             return false;
         }
         if self.around.pacer.is_some() && !self.wait_until(at) {

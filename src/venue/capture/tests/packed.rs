@@ -116,6 +116,22 @@ fn a_bad_line_of_a_sound_file_was_written_so() {
 }
 
 #[test]
+fn a_file_that_may_not_be_read_twice_is_not() {
+    let folder = Folder::new();
+    let content = [lines(50), b"no time here\n".to_vec(), lines(50)].concat();
+    let path = folder.file("a", &gzip(&content));
+    let mut reader = open(&path, &CaptureOptions { ask_packing: false, ..CaptureOptions::default() }).unwrap();
+    let error = loop {
+        match reader.next() {
+            Ok(frame) => assert!(frame.is_some(), "the bad line is told"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("bad line 51") && error.contains("gzip is corrupt was not asked"), "{error}");
+    assert_eq!(Packing::of_while(&path, &|| false), Packing::NotAsked { layer: "gzip" });
+}
+
+#[test]
 fn damage_in_the_middle_names_the_first_damaged_record_and_keeps_what_can_be_read() {
     let folder = Folder::new();
     let content = lines(3000);
