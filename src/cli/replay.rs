@@ -118,8 +118,14 @@ pub fn main(cli: &Cli, args: &ReplayArgs) -> Result<Code, Failure> {
     if args.observe {
         loaded.config.host.mode = Mode::Observe;
     }
-    let options =
-        CaptureOptions { date: args.date, symbol: args.symbol, venue: args.venue, ..CaptureOptions::default() };
+    let options = CaptureOptions {
+        date: args.date,
+        symbol: args.symbol,
+        venue: args.venue,
+        // Held to the wall, the market would stand still meanwhile.
+        ask_packing: args.speed.factor().is_none(),
+        ..CaptureOptions::default()
+    };
     let mut readers = Vec::with_capacity(args.files.len());
     for file in &args.files {
         readers.push(capture::open(file, &options)?);

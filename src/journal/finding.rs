@@ -65,6 +65,8 @@ kinds! {
         "nothing was altered; give the journal more room (another disk, or retention_bytes_market) before the next run";
     NOT_RECORDED: "market data was not recorded, as the journal itself notes: no new segment could be made",
         "nothing was altered; look at the folder's rights and the disk before the next run";
+    NOT_NOTED: "sequences are in neither log, and the market log had no room for them: market data that was not recorded, it seems, by a process that ended before it could note that",
+        "nothing else was altered here; give the journal more room, or look at the folder's rights, before the next run";
     TWICE: "a sequence is in both logs", COMPARE;
 }
 

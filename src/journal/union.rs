@@ -36,8 +36,14 @@ struct Hole {
     count: u64,
 }
 
-/// Which hole missing sequences belong to: the index of the loss that explains it (`u64::MAX` = none), the log, the place.
+/// Which hole missing sequences belong to: the index of the loss that explains it (or one of the two below), the log, the
+/// place.
 type Key = (u64, usize, u64, u64);
+
+/// No note explains the hole.
+const NO_LOSS: u64 = u64::MAX;
+/// None does, but the market log had no room there, and nothing says that something was there.
+const NO_ROOM: u64 = u64::MAX - 1;
 
 /// The runs of a log in order and without overlaps: a copied segment has its sequences twice.
 fn merged(runs: &[Run]) -> Vec<Run> {
@@ -76,7 +82,10 @@ pub(super) fn check(out: &mut Verification, audit: &Walk, market: &Walk, dropped
         last = last.max(run.last);
     }
     for ((loss, log, segment, offset), hole) in holes {
-        let kind = kind_of(usize::try_from(loss).ok().and_then(|i| losses.get(i)));
+        let kind = match loss {
+            NO_ROOM => finding::NOT_NOTED,
+            _ => kind_of(usize::try_from(loss).ok().and_then(|i| losses.get(i))),
+        };
         let log = Log::ALL[log];
         out.push(Finding {
             log: Some(log),
@@ -105,7 +114,6 @@ fn kind_of(loss: Option<&Loss>) -> Kind {
 
 /// The hole that the missing sequences `first..=last` belong to.
 fn key_of(walks: [&Walk; 2], market: &[Run], losses: &[Loss], first: u64, last: u64) -> Key {
-    const NO_LOSS: u64 = u64::MAX;
     // What the journal itself says comes first; then the narrowest place where something else was found.
     let noted = losses.iter().position(|loss| loss.first <= first && (loss.last == 0 || last <= loss.last));
     let found = walks
@@ -117,9 +125,12 @@ fn key_of(walks: [&Walk; 2], market: &[Run], losses: &[Loss], first: u64, last: 
         return (NO_LOSS, log, found.segment, found.offset);
     }
     // Without any other trace it is the market log that has less than it should: where it goes on, or its end.
-    let next = market.get(market.partition_point(|run| run.first <= last));
+    let behind = market.partition_point(|run| run.first <= last);
+    let before = behind.checked_sub(1).and_then(|i| market.get(i)).map_or(0, |run| run.last);
+    let next = market.get(behind);
     let (segment, offset) = next.map_or_else(|| walks[Log::Market.index()].place(), |run| (run.segment, run.offset));
-    (noted.map_or(NO_LOSS, |loss| loss as u64), Log::Market.index(), segment, offset)
+    let unnoted = if walks[Log::Market.index()].out_of_room.contains(&before) { NO_ROOM } else { NO_LOSS };
+    (noted.map_or(unnoted, |loss| loss as u64), Log::Market.index(), segment, offset)
 }
 
 /// Sequences that are in both logs: one finding for each segment of the market log.

@@ -50,6 +50,8 @@ pub(super) struct Walk {
     pub(super) breaks: Vec<Break>,
     /// Whether there is one whose end is not yet known.
     pub(super) open: bool,
+    /// Last sequences of the segments that were not left for the next one, but had no room for another slot.
+    pub(super) out_of_room: Vec<u64>,
     /// Process starts (audit log).
     pub(super) epochs: Vec<EpochMark>,
     /// What the notes say (audit log).
@@ -84,6 +86,7 @@ impl Walk {
             runs: Vec::new(),
             breaks: Vec::new(),
             open: false,
+            out_of_room: Vec::new(),
             epochs: Vec::new(),
             losses: Losses::default(),
         }
@@ -274,7 +277,7 @@ impl Walk {
 }
 
 /// The header at the start of a segment's bytes.
-fn header_of(bytes: &[u8]) -> Option<Opening> {
+pub(super) fn header_of(bytes: &[u8]) -> Option<Opening> {
     match parse(bytes) {
         Parsed::Record(record) if record.kind == RecordKind::Opening => Some(record.mark()),
         _ => None,

@@ -6,10 +6,10 @@ use super::heads::hex_of;
 use super::links::{At, Broken};
 use super::meta::EpochMark;
 use super::record::{
-    ALIGN, LENGTH_MAX, Log, Opening, Parsed, Record, RecordKind, SEAL_LENGTH, Seal, next_valid, parse,
+    ALIGN, LENGTH_MAX, Log, Opening, Parsed, Record, RecordKind, SEAL_LENGTH, Seal, SealReason, next_valid, parse,
 };
 use super::union::{Break, Run};
-use super::walk::{Walk, header_name, header_words};
+use super::walk::{Walk, header_name, header_of, header_words};
 use std::borrow::Cow;
 
 impl Walk {
@@ -77,6 +77,11 @@ impl Walk {
                     at = next;
                 }
             }
+        }
+        let full = self.seal.is_some_and(|seal| seal.0 == number && seal.3 == SealReason::Full.code());
+        let reserved = header_of(bytes).map_or(u64::MAX, |header| header.segment_bytes);
+        if !full && self.segment_records > 0 && reserved <= at as u64 + (LENGTH_MAX + SEAL_LENGTH) as u64 {
+            self.out_of_room.push(self.sequence);
         }
         if !sealed && !is_last && !cut {
             self.find(out, &finding::NOT_SEALED, String::new(), String::new());

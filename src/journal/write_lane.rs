@@ -3,9 +3,13 @@
 use super::encode::{Stamp, write_mark};
 use super::error::Fault;
 use super::loss::Note;
-use super::record::{LENGTH_MAX, Log, NOTE_LENGTH, OPENING_LENGTH, Opening, RecordKind, SEAL_LENGTH, Seal, SealReason};
+use super::record::{Log, NOTE_LENGTH, OPENING_LENGTH, Opening, RecordKind, SEAL_LENGTH, Seal, SealReason};
 use super::segment::Prepared;
 use crate::types::time::UnixNanos;
+
+/// Room that slots leave in the audit log's segments for notes: one that recording stops, one that it goes on. They are written
+/// at once, wherever the segment stands, so that they are there whenever the process ends.
+const NOTES_ROOM: usize = 2 * NOTE_LENGTH;
 
 /// One log, from the writer's side.
 pub(super) struct WriteLane {
@@ -40,12 +44,19 @@ impl WriteLane {
         }
     }
 
-    /// Whether a record of `length` bytes, and the seal behind it, still fit.
+    /// Whether a slot of `length` bytes still fits, with what may have to come behind it.
     #[inline]
     pub(super) fn fits(&self, length: usize) -> bool {
         let opening = if self.current.front.used() == 0 { OPENING_LENGTH } else { 0 };
+        let notes = if self.log == Log::Audit { NOTES_ROOM } else { 0 };
+        self.has_room(opening + length + notes)
+    }
+
+    /// Whether `length` bytes, and the seal behind them, still fit.
+    #[inline]
+    fn has_room(&self, length: usize) -> bool {
         // More, not as much: a file that ends with its seal is one that was finished.
-        self.current.front.room() > opening + length + SEAL_LENGTH
+        self.current.front.room() > length + SEAL_LENGTH
     }
 
     /// Writes the header of a segment whose first slot is `sequence`.
@@ -60,15 +71,15 @@ impl WriteLane {
         self.synced = 0;
     }
 
-    /// Writes as many of `notes` as may be written now, and takes them away. A segment begins with a slot's header, so
-    /// that one with notes always has slots; and room for the longest slot is left.
+    /// Writes as many of `notes` as may be written now, and takes them away. Only behind a slot: a segment without one says
+    /// nothing, and is removed if the process ends there.
     pub(super) fn write_notes(&mut self, notes: &mut Vec<Note>, stamp: Stamp, time: UnixNanos) {
-        if self.current.front.used() == 0 {
+        if self.records == 0 || self.current.front.used() == 0 {
             return;
         }
         let mut written = 0;
         while let Some(note) = notes.get(written)
-            && self.fits(NOTE_LENGTH + LENGTH_MAX)
+            && self.has_room(NOTE_LENGTH)
             && let Some(out) = self.current.front.spare(NOTE_LENGTH)
         {
             write_mark(out, RecordKind::Note, stamp, self.last, time, note);

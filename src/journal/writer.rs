@@ -93,6 +93,9 @@ impl Writer {
         write_slot(out, &plan, stamp, slot, digest);
         lane.current.front.publish(plan.length);
         self.count(&plan, slot);
+        if !self.notes.is_empty() {
+            self.write_notes(slot.input.ts_recv);
+        }
         Ok(())
     }
 
@@ -125,12 +128,8 @@ impl Writer {
         {
             self.losses.push(loss);
             self.notes.push(Note::goes_on(&loss));
-            self.write_notes(time);
         }
         self.lanes[i].begin(stamp, sequence, time);
-        if i == Log::Audit.index() {
-            self.write_notes(time);
-        }
     }
 
     /// A slot of the market log has no place: says so in the audit log, once until it goes on.
@@ -152,6 +151,9 @@ impl Writer {
         error
     }
 
+    /// Writes the notes that wait, as far as the audit log has room; it has, unless this writer has not put a slot in yet, or
+    /// recording stopped and went on again and again since the last one.
+    #[cold]
     fn write_notes(&mut self, time: UnixNanos) {
         let i = Log::Audit.index();
         let stamp = self.stamp(i);
@@ -261,6 +263,9 @@ impl Writer {
     pub fn close(mut self) -> Result<Summary, JournalError> {
         if let Some(error) = self.shared.error() {
             return Err(error);
+        }
+        if !self.notes.is_empty() {
+            self.write_notes(self.lanes[Log::Audit.index()].time);
         }
         let stamps = Log::ALL.map(|log| self.stamp(log.index()));
         for (lane, stamp) in self.lanes.iter_mut().zip(stamps) {

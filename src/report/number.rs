@@ -23,6 +23,11 @@ pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
+/// `1 anomaly`, `2 anomalies`: where the plural has no `s` alone.
+pub fn counted_as(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(n), if n == 1 { one } else { many })
+}
+
 /// Nanoseconds with a fitting unit.
 pub fn nanos(n: u64) -> String {
     match n {

@@ -1,10 +1,11 @@
 //! Edge: the summary of a run, for people and for programs.
 
 use super::latency;
-use super::number::{best, counted, grouped, money, nanos, qty};
+use super::number::{best, counted, counted_as, grouped, money, nanos, qty};
 use crate::event::input::GateReason;
 use crate::event::market::{InvalidReason, anomaly, flags};
 use crate::market::anomaly::AnomalyCounts;
+use crate::metric::counts::Counts;
 use crate::metric::latency::{BYTES_TO_DECISION, BYTES_TO_ORDER, LatencySet};
 use crate::runtime::host::{Outcome, span};
 use crate::runtime::simulation::Ended;
@@ -149,6 +150,19 @@ fn kinds(anomalies: &AnomalyCounts) -> Option<String> {
     (!kinds.is_empty()).then(|| kinds.join(", "))
 }
 
+/// What happened to the books.
+fn books(counts: &Counts) -> String {
+    format!(
+        "{}, {}, {} invalidated, {} crossed, {}, {}",
+        counted(counts.book_updates, "update"),
+        counted(counts.gaps, "gap"),
+        grouped(counts.books_invalidated),
+        grouped(counts.crossed),
+        counted_as(counts.quote_mismatches, "quote mismatch", "quote mismatches"),
+        counted_as(counts.anomalies, "anomaly", "anomalies")
+    )
+}
+
 /// The summary for people.
 pub fn to_text(outcome: &Outcome) -> String {
     let mut text = String::new();
@@ -173,16 +187,7 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         writeln!(text, "stopped     before the end of the data")?;
     }
     writeln!(text, "placement   {}", outcome.placement)?;
-    writeln!(
-        text,
-        "books       {}, {}, {} invalidated, {} crossed, {} quote mismatches, {} anomalies",
-        counted(counts.book_updates, "update"),
-        counted(counts.gaps, "gap"),
-        counts.books_invalidated,
-        counts.crossed,
-        counts.quote_mismatches,
-        counts.anomalies
-    )?;
+    writeln!(text, "books       {}", books(counts))?;
     if let Some(kinds) = kinds(&view.anomalies) {
         writeln!(text, "            anomalies: {kinds}")?;
     }
@@ -314,6 +319,17 @@ pub fn complaints(outcome: &Outcome) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let check = |n: u64, expected: &str| {
+            let (book_updates, gaps, quote_mismatches, anomalies) = (n, n, n, n);
+            let counts = Counts { book_updates, gaps, quote_mismatches, anomalies, ..Counts::default() };
+            assert_eq!(books(&counts), expected);
+        };
+        check(1, "1 update, 1 gap, 0 invalidated, 0 crossed, 1 quote mismatch, 1 anomaly");
+        check(1_200, "1 200 updates, 1 200 gaps, 0 invalidated, 0 crossed, 1 200 quote mismatches, 1 200 anomalies");
+    }
 
     #[test]
     fn only_the_kinds_that_there_were_are_told() {

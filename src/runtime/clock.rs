@@ -7,17 +7,34 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Clone, Debug)]
 pub struct Tsc {
     clock: quanta::Clock,
+    #[cfg(test)]
+    hand: Option<std::sync::Arc<std::sync::atomic::AtomicU64>>,
 }
 
 impl Tsc {
     /// Calibrates once per process (some 100 ms at first use).
     pub fn new() -> Self {
-        Self { clock: quanta::Clock::new() }
+        Self {
+            clock: quanta::Clock::new(),
+            #[cfg(test)]
+            hand: None,
+        }
+    }
+
+    /// One whose time a test sets, in nanoseconds.
+    #[cfg(test)]
+    pub(super) fn set_by_hand() -> (Self, std::sync::Arc<std::sync::atomic::AtomicU64>) {
+        let hand = std::sync::Arc::default();
+        (Self { clock: quanta::Clock::new(), hand: Some(std::sync::Arc::clone(&hand)) }, hand)
     }
 
     /// A reading, in ticks. Never 0, which stands for "not stamped".
     #[inline]
     pub fn read(&self) -> u64 {
+        #[cfg(test)]
+        if let Some(hand) = &self.hand {
+            return hand.load(std::sync::atomic::Ordering::SeqCst) | 1;
+        }
         self.clock.raw() | 1
     }
 
@@ -25,6 +42,10 @@ impl Tsc {
     /// few ticks).
     #[inline]
     pub fn nanos_between(&self, from: u64, to: u64) -> u64 {
+        #[cfg(test)]
+        if self.hand.is_some() {
+            return to.saturating_sub(from);
+        }
         if to > from { self.clock.delta_as_nanos(from, to) } else { 0 }
     }
 

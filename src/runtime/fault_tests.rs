@@ -9,6 +9,7 @@ use crate::event::input::{GateChange, GateReason, InputKind};
 use crate::event::report::{ExecType, Report};
 use crate::journal::testing::FaultDisk;
 use crate::journal::{self, Durability, Entry, Reader};
+use crate::venue::sim::latency::Latency;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -21,7 +22,18 @@ const SLACK: Duration = Duration::from_millis(450);
 
 /// A live host on `disk`, fifty times as fast as the wall, which has sent some orders.
 fn host(dir: &Path, disk: &Arc<FaultDisk>, durability: Durability) -> (Running, Arc<Mutex<View>>) {
+    host_with(dir, disk, durability, |_| {})
+}
+
+/// [`host`], differently configured.
+fn host_with(
+    dir: &Path,
+    disk: &Arc<FaultDisk>,
+    durability: Durability,
+    change: impl FnOnce(&mut Config),
+) -> (Running, Arc<Mutex<View>>) {
     let mut config: Config = config::load(None, std::iter::empty()).unwrap().config;
+    change(&mut config);
     config.journal.durability = durability;
     config.journal.segment_bytes_market = 1 << 20;
     config.journal.segment_bytes_audit = 1 << 20;
@@ -121,6 +133,46 @@ fn a_sync_that_fails_once_closes_the_gate_for_good() {
     assert!(closed < CLOSED_WITHIN + SLACK, "{closed:?}");
 }
 
+/// The way to the venue takes so long here that the ring is full long before an order that is under way arrives: whatever
+/// reaches the venue while the disk does not answer gets there while the sequencer waits for room. With a closed gate that
+/// can only be cancels.
+#[test]
+fn cancels_reach_the_venue_while_the_ring_is_full_behind_a_sync_that_stalls() {
+    const WAY: Duration = Duration::from_secs(20);
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(FaultDisk::default());
+    let (running, _) = host_with(dir.path(), &disk, Durability::Synced, |config| {
+        config.sim.latency.entry = Latency::Constant { ns: WAY.as_nanos() as i64 };
+        config.topology.ring_slots = 64;
+        config.risk.orders.style = crate::risk::config::Style::OwnBest;
+    });
+    let (gate, arrived) = (Arc::clone(&running.gate), || running.progress.orders_arrived.load(Ordering::SeqCst));
+    let (mut delivered, mut stalls) = (0, 0);
+    while delivered == 0 {
+        stalls += 1;
+        assert!(stalls <= 20, "no cancel reached the venue");
+        *disk.faulty_since.lock().unwrap() = None;
+        disk.stall_ms.store(300, Ordering::SeqCst);
+        until(Duration::from_secs(10), "a sync", || disk.faulty_since.lock().unwrap().is_some());
+        // The ring fills up, and nobody has lost his patience yet.
+        std::thread::sleep(Duration::from_millis(20));
+        let before = arrived();
+        until(Duration::from_secs(10), "the journal stalls", || gate.is_journal_stalled());
+        while gate.is_journal_stalled() {
+            let now = arrived();
+            if gate.is_journal_stalled() {
+                delivered = now - before;
+            }
+        }
+    }
+    gate.stop();
+    println!("{delivered} cancels reached the venue in stall {stalls}");
+    let outcome = running.wait().unwrap();
+    assert!(outcome.stalls > 0 && outcome.problems.is_clean(), "{:?}", outcome.problems);
+    let report = playback::play(dir.path(), &Settings::Recorded, |_, _| ControlFlow::Continue(())).unwrap();
+    assert_eq!((report.divergences, report.lost), (0, 0));
+}
+
 #[test]
 fn a_sync_that_stalls_closes_the_gate_until_it_is_over() {
     const STALL: Duration = Duration::from_secs(2);
@@ -147,12 +199,17 @@ fn a_sync_that_stalls_closes_the_gate_until_it_is_over() {
     // In the record: the gate closed and opened again with its reason, and between the two no new order was made; working
     // ones were cancelled.
     let (mut lag, mut changes, mut inputs, mut news, mut cancels) = (false, Vec::new(), 0u64, 0u64, 0u64);
+    let mut delivered = 0u64;
     let report = playback::play(dir.path(), &Settings::Recorded, |slot, _| {
         inputs += u64::from(lag);
         for command in slot.execution.commands() {
             let new = command.kind == CommandKind::New.code();
             news += u64::from(lag && new);
             cancels += u64::from(lag && !new);
+        }
+        if lag && slot.input.kind == InputKind::Report.code() {
+            let exec_type = slot.input.payload::<Report>().exec_type;
+            delivered += u64::from([ExecType::Canceled.code(), ExecType::CancelRejected.code()].contains(&exec_type));
         }
         if slot.input.kind == InputKind::Gate.code() {
             let change = slot.input.payload::<GateChange>();
@@ -169,7 +226,7 @@ fn a_sync_that_stalls_closes_the_gate_until_it_is_over() {
     assert_eq!(news, 0, "no new order while the gate is closed");
     assert!(journal::verify(dir.path(), &mut |_, _| {}).unwrap().is_clean());
     println!(
-        "sync stalled 2 s: gate closed {:.1} ms after its begin, open again after {:.1} ms; {inputs} inputs with a closed gate, {} orders stopped before the wire, {cancels} cancels made; {acknowledged} acknowledgements whole",
+        "sync stalled 2 s: gate closed {:.1} ms after its begin, open again after {:.1} ms; {inputs} inputs with a closed gate, {} orders stopped before the wire, {cancels} cancels made, {delivered} answered by the venue; {acknowledged} acknowledgements whole",
         closed.as_secs_f64() * 1e3,
         opened.as_secs_f64() * 1e3,
         outcome.gated - gated,

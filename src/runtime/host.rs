@@ -27,7 +27,7 @@ use crate::journal::{self, Durability, JournalError, Writer, config_name, short_
 use crate::ring::spsc;
 use crate::types::instrument::Instrument;
 use crate::types::time::{Nanos, UnixNanos};
-use crate::venue::capture::{CaptureReader, Packing};
+use crate::venue::capture::CaptureReader;
 use crate::venue::directory::Directory;
 use crate::venue::sim::latency::LatencyModel;
 use std::path::{Path, PathBuf};
@@ -409,7 +409,8 @@ impl Body {
         if let Some(trouble) = trouble {
             problems.fatal(Complaint::new(trouble));
         }
-        if let Some(thread) = self.loader
+        // Of a run that was ended the loader may still be at a file; nobody waits for what it finds there.
+        if let Some(thread) = self.loader.filter(|thread| ended == Ended::Data || thread.is_finished())
             && thread.join().is_err()
         {
             problems.fatal(Complaint::new("the loader thread panicked"));
@@ -417,10 +418,8 @@ impl Body {
         if !generated && ended == Ended::Data && problems.is_clean() && counts.events == 0 {
             return Err(HostError::NothingToReplay { only: ", only definitions of instruments" });
         }
-        for reader in problems.readers_with_unread() {
-            if let Some(remark) = self.paths.get(reader).and_then(|path| Packing::of(path).remark()) {
-                problems.remark(reader, &remark);
-            }
+        if ended == Ended::Data {
+            problems.ask_packing(&self.paths, &|| !self.gate.is_stopping());
         }
         let instruments = directory.all().to_vec();
         Ok(Ran { counts, ended, notes, view, instruments, problems, seconds, stalls })

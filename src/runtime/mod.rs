@@ -11,6 +11,7 @@
 //! | [`inflow`] | what is sequenced: a capture, the generated market |
 //! | [`simulation`] | the discrete-event loop: what happens next in simulated time |
 //! | [`sequencer`] | the producer's end of the ring: sequence numbers, timers, watermark |
+//! | [`venue_side`], [`venue_ahead`] | orders under way, the venue, reports under way; how it goes on while the ring is full |
 //! | [`patience`] | how long a live host waits for its journal |
 //! | [`recorder`] | the reader behind execution: digest, journal, histograms, live numbers |
 //! | [`attended`] | overseer and control plane, begun and ended together |
@@ -50,6 +51,8 @@ pub mod playback;
 pub mod problems;
 pub mod recorder;
 pub mod recovery;
+#[cfg(test)]
+mod replay_tests;
 pub mod sections;
 pub mod sequencer;
 pub mod simulation;
@@ -57,5 +60,8 @@ pub mod supply;
 pub mod timers;
 pub mod topology;
 pub mod validate;
+pub mod venue_ahead;
 pub mod venue_side;
+#[cfg(test)]
+mod venue_side_tests;
 pub mod watching;

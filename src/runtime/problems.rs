@@ -1,7 +1,9 @@
 //! Edge: what went wrong in a run, for its summary and its exit code. Bounded; nothing is swallowed, the rest is counted.
 
 use super::complaint::Complaint;
+use crate::venue::capture::Packing;
 use crate::venue::feed::DecodeError;
+use std::path::PathBuf;
 
 /// How many problems are kept in words.
 const KEPT: usize = 20;
@@ -51,16 +53,14 @@ impl Problems {
         }
     }
 
-    /// The readers of whose messages some were not read.
-    pub fn readers_with_unread(&self) -> Vec<usize> {
-        self.unread.iter().map(|first| first.reader).collect()
-    }
-
-    /// Says more about the first message of `reader` that was not read.
-    pub fn remark(&mut self, reader: usize, remark: &str) {
-        let first = self.unread.iter().find(|first| first.reader == reader);
-        if let Some(told) = first.and_then(|first| self.told.get_mut(first.told)) {
-            *told = format!("{told}; {remark}");
+    /// Asks the checksums of packed files about the first message of each that was not read. Takes as long as reading them,
+    /// but ends when `goes_on` says no.
+    pub fn ask_packing(&mut self, paths: &[PathBuf], goes_on: &dyn Fn() -> bool) {
+        for first in &self.unread {
+            let remark = paths.get(first.reader).and_then(|path| Packing::of_while(path, goes_on).remark());
+            if let (Some(remark), Some(told)) = (remark, self.told.get_mut(first.told)) {
+                *told = format!("{told}; {remark}");
+            }
         }
     }
 
@@ -102,18 +102,29 @@ impl Problems {
 mod tests {
     use super::*;
     use crate::venue::feed::DecodeFault;
+    use std::io::Write;
 
     #[test]
     fn the_first_unread_message_of_each_reader_takes_the_remark() {
-        let mut problems = Problems::default();
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["plain", "packed"].map(|name| dir.path().join(name));
+        std::fs::write(&paths[0], "plain").unwrap();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(b"packed").unwrap();
+        std::fs::write(&paths[1], packed.finish().unwrap()).unwrap();
         let error = DecodeError { fault: DecodeFault::Syntax, at: 3, expected: "an object" };
-        for (reader, name) in [(1, "b"), (0, "a"), (1, "b")] {
-            problems.message(reader, name, "line", 7, &error);
-        }
-        assert_eq!(problems.readers_with_unread(), [1, 0]);
-        problems.remark(1, "its checksum is right");
-        let told: Vec<bool> = problems.told.iter().map(|t| t.ends_with("; its checksum is right")).collect();
-        assert_eq!((told, problems.count), (vec![true, false, false], 3));
+        // Whether nobody wants the run to end → what is said of the first message of the packed file.
+        let check = |goes_on: bool, remark: &str| {
+            let mut problems = Problems::default();
+            for (reader, name) in [(1, "b"), (0, "a"), (1, "b")] {
+                problems.message(reader, name, "line", 7, &error);
+            }
+            problems.ask_packing(&paths, &|| goes_on);
+            let told: Vec<bool> = problems.told.iter().map(|t| t.contains(remark)).collect();
+            assert_eq!((told, problems.count), (vec![true, false, false], 3), "{:?}", problems.told);
+        };
+        check(true, "; the file's gzip checksum is right");
+        check(false, "; whether the file's gzip is corrupt was not asked");
     }
 
     #[test]

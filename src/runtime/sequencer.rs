@@ -19,6 +19,13 @@ const HEADER: usize = core::mem::offset_of!(Input, payload);
 pub trait Meanwhile {
     /// Called again and again while waiting.
     fn meanwhile(&mut self);
+
+    /// Called again and again while there is no room in the ring, which lasts as long as the journal does. `true` = a small
+    /// piece of work was done, and there may be more: ask for room, then call again at once.
+    fn no_room(&mut self) -> bool {
+        self.meanwhile();
+        false
+    }
 }
 
 /// Gives inputs their sequence, writes them into the ring and runs the stages that share its thread.
@@ -116,8 +123,9 @@ impl Sequencer {
                 // A ring that fills up faster than that must not hide a disk that does not answer.
                 patience.is_over(&self.gate);
             }
-            meanwhile.meanwhile();
-            self.waiter.idle();
+            if !meanwhile.no_room() {
+                self.waiter.idle();
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use super::outlet::OutletCounters;
 use super::problems::Problems;
 use super::sequencer::Sequencer;
 use super::timers::Timers;
+use super::venue_ahead::VenueAhead;
 use super::venue_side::VenueSide;
 use crate::control::gate::Gate;
 use crate::event::definition::Definition;
@@ -77,6 +78,16 @@ pub struct LoopProgress {
     pub bytes_read: AtomicU64,
     /// Stamp of the first market message; 0 if there was none yet, or stamps are off.
     pub first_stamp: AtomicU64,
+    /// Orders and cancels that reached the venue so far.
+    pub orders_arrived: AtomicU64,
+}
+
+impl LoopProgress {
+    /// One more order reached the venue. Only the loop's thread counts.
+    #[inline]
+    pub fn one_arrived(&self) {
+        self.orders_arrived.store(self.orders_arrived.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
 }
 
 /// What the loop needs from its surroundings.
@@ -151,6 +162,19 @@ impl Ledger {
             self.timers.cover(input.instrument);
         }
     }
+}
+
+/// What the sequencer does while it waits, of the parts of a [`Simulation`] that it does not need itself.
+macro_rules! ahead {
+    ($loop:ident) => {
+        &mut VenueAhead {
+            side: &mut $loop.side,
+            inflow: &mut $loop.inflow,
+            gate: &$loop.around.gate,
+            directory: &$loop.directory,
+            progress: &$loop.around.progress,
+        }
+    };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -262,6 +286,7 @@ impl Simulation {
         for fault in self.inflow.faults.drain(..) {
             self.problems.fatal(fault);
         }
+        self.ledger.counts.orders_arrived = self.around.progress.orders_arrived.load(Ordering::Relaxed);
         self.ledger.counts.inputs = last + 1 - self.first_sequence;
         self.ledger.counts
     }
@@ -309,7 +334,12 @@ impl Simulation {
             }
             (what, at) = (what_now, at_now);
         }
-        if what == What::Nothing || self.is_over(at) {
+        if what == What::Nothing {
+            // A stop that comes while the loader is behind is one all the same.
+            let stopped = self.around.gate.is_stopping() && self.inflow.peek() != Next::Ended;
+            return stopped && self.stopping_at.is_none() && !self.is_over(self.ledger.counts.last);
+        }
+        if self.is_over(at) {
             return false;
         }
         if self.around.pacer.is_some() && !self.wait_until(at) {
@@ -322,7 +352,7 @@ impl Simulation {
             What::Agents => self.side.step_agents(&mut self.inflow),
             What::Order => {
                 if self.side.deliver_order(&self.around.gate, &self.directory) {
-                    self.ledger.counts.orders_arrived += 1;
+                    self.around.progress.one_arrived();
                 }
             }
             What::Nothing => {}
@@ -406,8 +436,8 @@ impl Simulation {
             self.stopping_at = Some(now);
             if self.around.pacer.is_some() {
                 // A clean end: no new orders, working ones are cancelled, and their reports are waited for.
-                self.sequencer.tell(now, &mut self.side);
-                let sequence = self.sequencer.change_gate(GateReason::Shutdown, true, now, &mut self.side);
+                self.sequencer.tell(now, ahead!(self));
+                let sequence = self.sequencer.change_gate(GateReason::Shutdown, true, now, ahead!(self));
                 self.sequencer.await_execution(sequence, &mut self.side);
             }
         }
@@ -432,7 +462,7 @@ impl Simulation {
                 return false;
             }
             if self.sequencer.has_news() {
-                self.sequencer.tell(self.ledger.counts.last, &mut self.side);
+                self.sequencer.tell(self.ledger.counts.last, ahead!(self));
             }
             pacer.rest(wait);
         }
@@ -440,7 +470,7 @@ impl Simulation {
 
     #[inline]
     fn publish(&mut self, input: &Input) {
-        let sequence = self.sequencer.publish(input, &mut self.side);
+        let sequence = self.sequencer.publish(input, ahead!(self));
         self.ledger.enter(input, sequence, &mut self.side);
     }
 
@@ -450,7 +480,7 @@ impl Simulation {
         let Some(commands) = &mut self.around.commands else { return };
         while let Some(mut input) = commands.try_recv() {
             input.ts_recv = self.ledger.counts.last;
-            let sequence = self.sequencer.publish(&input, &mut self.side);
+            let sequence = self.sequencer.publish(&input, ahead!(self));
             self.ledger.enter(&input, sequence, &mut self.side);
         }
     }
@@ -517,7 +547,7 @@ impl Simulation {
                 input.decode_ticks = u32::try_from(tsc.read().saturating_sub(stamp)).unwrap_or(u32::MAX);
             }
             let input = &self.batch.as_slice()[i];
-            let sequence = self.sequencer.publish(input, &mut self.side);
+            let sequence = self.sequencer.publish(input, ahead!(self));
             self.ledger.enter(input, sequence, &mut self.side);
             self.side.on_market(&self.batch.as_slice()[i]);
         }

@@ -52,6 +52,8 @@ pub struct VenueSide {
     durable: Arc<AtomicU64>,
     /// How long it waits for that; `None` = for ever.
     patience: Option<Patience>,
+    /// The order that waited last while the ring was full, and since which clock reading.
+    waits: (Sequence, u64),
 }
 
 impl VenueSide {
@@ -77,6 +79,7 @@ impl VenueSide {
             frame_number: 0,
             durable,
             patience: None,
+            waits: (0, 0),
         }
     }
 
@@ -184,10 +187,31 @@ impl VenueSide {
 
     /// The next order reaches the venue, once it is in the journal; `false` if the gate stopped it.
     pub fn deliver_order(&mut self, gate: &Gate, directory: &Directory) -> bool {
+        let Some(sequence) = self.arrivals.front().map(|a| a.1.sequence) else { return false };
+        let written = self.await_durable(sequence, gate);
+        self.deliver(written, gate, directory)
+    }
+
+    /// Whether the next order may reach the venue without a wait for the journal, and whether it is written; `None` = not
+    /// yet, or time is simulated at full speed: then orders go at their time and at no other. An order that asks for the
+    /// first time begins to wait here.
+    pub fn need_not_wait(&mut self, gate: &Gate) -> Option<bool> {
+        let patience = self.patience.as_ref()?;
+        let sequence = self.arrivals.front()?.1.sequence;
+        if self.is_written(sequence, gate) {
+            return Some(true);
+        }
+        if self.waits.0 != sequence {
+            self.waits = (sequence, patience.begin());
+        }
+        (patience.is_over(gate) || patience.is_too_long(self.waits.1)).then_some(false)
+    }
+
+    /// The next order reaches the venue; `written` says whether it is in the journal. `false` if the gate stopped it.
+    pub fn deliver(&mut self, written: bool, gate: &Gate, directory: &Directory) -> bool {
         let Some((at, Outgoing { sequence, order, flatten, encoded, .. })) = self.arrivals.pop_front() else {
             return false;
         };
-        let written = self.await_durable(sequence, gate);
         let command = *order.command();
         let new = command.kind == CommandKind::New.code();
         // An instrument that is not known has no venue: such an order may not leave.
@@ -230,12 +254,18 @@ impl VenueSide {
         true
     }
 
+    /// Whether the journal has `sequence`, or nothing to wait for any more.
+    #[inline]
+    fn is_written(&self, sequence: Sequence, gate: &Gate) -> bool {
+        self.durable.load(Ordering::Acquire) >= sequence || gate.is_journal_faulted()
+    }
+
     /// Written before effect: waits for the journal, unless it failed or (live) takes too long: then the gate is closed, so
     /// that only cancels go on.
     /// Whether the order is written.
     fn await_durable(&mut self, sequence: Sequence, gate: &Gate) -> bool {
         let mut since = None;
-        while self.durable.load(Ordering::Acquire) < sequence && !gate.is_journal_faulted() {
+        while !self.is_written(sequence, gate) {
             if let Some(patience) = &self.patience {
                 let since = *since.get_or_insert_with(|| patience.begin());
                 if patience.is_over(gate) || patience.is_too_long(since) {

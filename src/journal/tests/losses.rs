@@ -1,5 +1,6 @@
 //! Edge: tests: market data that could not be written: the notes of it, and who tells them.
 
+use super::super::record::{LENGTH_MAX, NOTE_LENGTH, SEAL_LENGTH};
 use super::*;
 use std::sync::Arc;
 
@@ -126,4 +127,81 @@ fn notes_wait_for_a_segment_of_the_audit_log_that_has_slots() {
     let found = check(dir.path());
     assert_eq!(found.findings_total, 1, "{:#?}", found.findings);
     assert!(found.findings[0].what.contains("disk full"));
+}
+
+/// The room that is left in the audit log's segment.
+fn room(writer: &Writer) -> usize {
+    writer.lanes[Log::Audit.index()].current.front.room()
+}
+
+#[test]
+fn a_loss_is_noted_at_once_wherever_the_audit_log_stands() {
+    // However the process ends: closed, or killed.
+    let ends = |close: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Arc::new(TestDisk::default());
+        let (mut writer, _) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk.clone()).unwrap();
+        writer.set_epoch(1);
+        // An audit log without room for a note and the longest slot.
+        let mut sequence = 0;
+        while sequence == 0 || room(&writer) >= LENGTH_MAX + NOTE_LENGTH + SEAL_LENGTH {
+            sequence += 1;
+            append(&mut writer, sequence, 1).unwrap();
+        }
+        disk.full.store(true, Ordering::SeqCst);
+        sequence += 1;
+        let first = until_refused(&mut writer, sequence);
+        assert!(writer.notes.is_empty());
+        assert_eq!(losses_read(dir.path()), [Loss { first, last: 0, reason: LossReason::DiskFull }]);
+        let mut last = first + 4;
+        if close {
+            writer.close().unwrap();
+        } else {
+            drop(writer);
+        }
+        disk.full.store(false, Ordering::SeqCst);
+        let (mut writer, recovery) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk).unwrap();
+        assert_eq!(recovery.sequence_last, first - 1);
+        writer.set_epoch(2);
+        for sequence in [last + 1, last + 2] {
+            append(&mut writer, sequence, 1).unwrap();
+        }
+        writer.close().unwrap();
+        last = last.max(first);
+        let found = check(dir.path());
+        assert_eq!(found.not_recorded, [Loss { first, last, reason: LossReason::DiskFull }]);
+        assert_eq!(found.findings_total, 1, "{:#?}", found.findings);
+        assert!(found.findings[0].what.contains("as the journal itself notes: disk full"), "{:#?}", found.findings);
+    };
+    ends(true);
+    ends(false);
+}
+
+#[test]
+fn what_was_not_noted_is_told_apart_from_what_was_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let (mut writer, _) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk.clone()).unwrap();
+    writer.set_epoch(1);
+    disk.full.store(true, Ordering::SeqCst);
+    // Killed while the note waits: nothing was written to the audit log yet.
+    let first = until_refused(&mut writer, 1);
+    drop(writer);
+    disk.full.store(false, Ordering::SeqCst);
+    let (mut writer, _) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk.clone()).unwrap();
+    writer.set_epoch(2);
+    append(&mut writer, first + 3, 1).unwrap();
+    assert!(market(&mut writer, first + 4));
+    writer.close().unwrap();
+    // And a hole where there was room: nothing explains it.
+    let (mut writer, _) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk).unwrap();
+    writer.set_epoch(3);
+    assert!(market(&mut writer, first + 9));
+    writer.close().unwrap();
+    let found = check(dir.path());
+    assert_eq!(found.not_recorded, []);
+    let told: Vec<_> = found.findings.iter().map(|f| (f.what, f.sequence, f.next)).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|f| f.0.contains("no room for them") && (f.1, f.2) == (first - 1, first + 3)), "{told:?}");
+    assert!(told.contains(&("sequences are in neither log", first + 4, first + 9)), "{told:?}");
 }

@@ -8,7 +8,8 @@
 //! happens once in 1 024 steps of price or more.
 //!
 //! The step is learned from the levels themselves (a definition may show more decimals than the venue's tick has): the
-//! greatest common divisor of their distances. A price between two steps makes the step smaller again, for good.
+//! greatest common divisor of their distances. A price between two steps makes the step smaller again; it is learned anew
+//! when there are twice as many levels, which one wrong price may not prevent for ever, and which cannot happen often.
 
 use super::Change;
 use super::far::Far;
@@ -52,7 +53,7 @@ pub(super) struct Half {
     /// Levels in the window. 0 only if the side is empty.
     near: usize,
     pub(super) far: Far,
-    /// Levels at which the step is learned next; `usize::MAX` = no more.
+    /// Levels at which the step is learned next.
     learn_at: usize,
 }
 
@@ -345,11 +346,9 @@ impl Half {
     fn move_up(&mut self, key: i64) {
         let distance = key.wrapping_sub(self.base) as u64;
         let word = distance / self.step / 64;
-        // The window stays a whole number of words below i64::MAX only if its end may lie beyond: keys never do.
         let by = word.saturating_sub(TOUCH_WORD as u64);
-        let Some(base) = self.base.checked_add_unsigned(by.saturating_mul(64 * self.step)) else {
-            return self.move_to(key);
-        };
+        // Never beyond `key`, so it is a key too.
+        let base = self.base.wrapping_add_unsigned(by * 64 * self.step);
         if by >= 64 || !distance.is_multiple_of(self.step) {
             // Nothing of the window would stay; or the key lies between two steps: the caller refines.
             self.flush();
@@ -374,12 +373,8 @@ impl Half {
         self.words[64 - by..].fill(0);
         self.summary >>= by;
         self.base = base;
-        if self.near > 0 {
-            self.best = self.highest();
-        } else if let Some((best, _)) = self.far.best() {
-            // A side is never without its best level in the window, but the caller puts `key` there next.
-            debug_assert!(best < self.base);
-        }
+        // With nothing left in the window it means nothing: the caller puts `key` there next.
+        self.best = self.highest();
     }
 
     /// Moves the window down until the touch is where it belongs.
@@ -400,12 +395,12 @@ impl Half {
         self.pull();
     }
 
-    /// A price between two steps: the step becomes one that fits it, and stays at most that.
+    /// A price between two steps: the step becomes one that fits it, until there are twice as many levels.
     #[cold]
     fn refine(&mut self, key: i64) {
         let off = (i128::from(key) - i128::from(self.base)).unsigned_abs() % u128::from(self.step);
         let step = gcd(self.step, off as u64).max(1);
-        self.learn_at = usize::MAX;
+        self.learn_at = self.len().saturating_mul(2).max(LEARN_FROM);
         self.restep(step);
     }
 
@@ -447,6 +442,12 @@ impl Half {
     #[inline]
     pub(super) fn best(&self) -> Option<(i64, i64)> {
         (self.near > 0).then(|| (self.key_of(self.best), self.qtys[self.best % SLOTS]))
+    }
+
+    /// Keys from one slot to the next.
+    #[cfg(test)]
+    pub(super) fn step(&self) -> u64 {
+        self.step
     }
 
     /// All levels, best first.

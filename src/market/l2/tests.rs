@@ -159,3 +159,28 @@ fn the_step_follows_the_prices() {
         same(&fast, &finer);
     }
 }
+
+/// One price between two steps, which soon is gone, does not make the window narrow for ever.
+#[test]
+fn the_step_is_learned_anew_when_there_are_twice_as_many_levels() {
+    let (mut fast, mut naive) = (L2Book::new(2_000), OracleBook::new(2_000));
+    let set = |fast: &mut L2Book, naive: &mut OracleBook, px, qty| {
+        assert_eq!(fast.set(Side::Buy, Px(px), Qty(qty)), naive.set(Side::Buy, Px(px), Qty(qty)));
+        same(fast, naive);
+        fast.bids.step()
+    };
+    let mut steps = Vec::new();
+    // Looked at where the window has to move, which is where its width counts.
+    for n in 0..1_000 {
+        let mut step = set(&mut fast, &mut naive, 1_000_000 + n * 100, 1);
+        if n == 30 {
+            step = set(&mut fast, &mut naive, 1_000_050, 1);
+            assert_eq!(set(&mut fast, &mut naive, 1_000_050, 0), step);
+        }
+        if steps.last().is_none_or(|last: &(i64, u64)| last.1 != step) {
+            steps.push((n, step));
+        }
+    }
+    let learned: Vec<u64> = steps.iter().map(|s| s.1).collect();
+    assert_eq!(learned, [1, 100, 50, 100], "{steps:?}");
+}

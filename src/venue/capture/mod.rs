@@ -19,6 +19,7 @@ mod cryptofeed;
 pub mod date;
 mod detect;
 mod error;
+mod frames;
 mod gzip;
 mod hftbacktest;
 mod itch;
@@ -82,11 +83,14 @@ pub struct CaptureOptions {
     pub venue: Option<VenueKind>,
     /// Longest line or block in bytes that is taken for real; at least 256 KiB.
     pub record_bytes_max: usize,
+    /// Whether a packed file is unpacked once more when a record of it cannot be read, to tell whether it is corrupt. Not
+    /// where the reading must keep up with the wall: it takes as long as reading the file.
+    pub ask_packing: bool,
 }
 
 impl Default for CaptureOptions {
     fn default() -> Self {
-        Self { date: None, symbol: None, venue: None, record_bytes_max: 64 << 20 }
+        Self { date: None, symbol: None, venue: None, record_bytes_max: 64 << 20, ask_packing: true }
     }
 }
 
@@ -244,9 +248,13 @@ pub trait CaptureReader: Send {
 /// [`CaptureError`]: no such file, not readable, empty, damaged from the start, or nothing that can be read.
 pub fn open(path: &Path, options: &CaptureOptions) -> Result<Box<dyn CaptureReader>, CaptureError> {
     let stream = ByteStream::open(path, options.record_bytes_max)?;
-    let packed = stream.layer() != "file";
+    let layer = stream.layer();
+    let packed = layer != "file";
     match read_as(stream, options) {
-        Ok(reader) if packed => Ok(Box::new(Checked::new(reader, path))),
+        Ok(reader) if packed => {
+            let known = (!options.ask_packing).then_some(Packing::NotAsked { layer });
+            Ok(Box::new(Checked::new(reader, path, known)))
+        }
         Err(error) if packed => Err(packing::opening(path, error)),
         other => other,
     }

@@ -2,7 +2,8 @@
 //!
 //! A byte that was changed in the middle of a gzip file makes records that nobody wrote long before the checksum at its end
 //! can tell. So at the first record that cannot be read the file is unpacked once more, to its end, beside the reading;
-//! that costs one pass, only then, and once for each file.
+//! that costs one pass, only then, and once for each file. It is not done where it would hold up who waits: a replay that is
+//! held to the wall, the end of a run that was stopped.
 
 use super::error::{CaptureError, Place};
 use super::stream::unpacked;
@@ -21,9 +22,14 @@ pub enum Packing {
         /// gzip or zstd.
         layer: &'static str,
     },
-    /// It can be unpacked, but has no checksum (zstd need not have one).
+    /// It can be unpacked, but not all of it has a checksum (a zstd frame need not have one).
     Unproven {
         /// zstd.
+        layer: &'static str,
+    },
+    /// Nobody asked, since the answer takes as long as reading the file.
+    NotAsked {
+        /// gzip or zstd.
         layer: &'static str,
     },
     /// It ends too early, so that the checksum is missing.
@@ -45,6 +51,11 @@ pub enum Packing {
 impl Packing {
     /// Unpacks the file at `path` to its end. Takes as long as reading it; keeps nothing of it.
     pub fn of(path: &Path) -> Self {
+        Self::of_while(path, &|| true)
+    }
+
+    /// [`of`](Self::of), given up as soon as `goes_on` says no.
+    pub fn of_while(path: &Path, goes_on: &dyn Fn() -> bool) -> Self {
         const CHUNK: usize = 256 << 10;
         // A pipe cannot be read twice.
         if !std::fs::metadata(path).is_ok_and(|m| m.is_file()) {
@@ -57,9 +68,9 @@ impl Packing {
         }
         let mut buffer = vec![0; CHUNK];
         let mut byte = 0;
-        loop {
+        while goes_on() {
             match file.content.read(&mut buffer) {
-                Ok(0) if file.checksum => return Self::Sound { layer },
+                Ok(0) if file.has_checksum() => return Self::Sound { layer },
                 Ok(0) => return Self::Unproven { layer },
                 Ok(n) => byte += n as u64,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -67,6 +78,7 @@ impl Packing {
                 Err(error) => return Self::Damaged { layer, byte, detail: error.to_string() },
             }
         }
+        Self::NotAsked { layer }
     }
 
     /// What it means for a record that cannot be read, with what to do; `None` where there is nothing to say.
@@ -74,9 +86,12 @@ impl Packing {
         match self {
             Self::None => None,
             Self::Sound { layer } => Some(format!("the file's {layer} checksum is right, so it was written so")),
-            Self::Unproven { layer } => {
-                Some(format!("the file's {layer} has no checksum, so nobody can tell whether it was written so"))
-            }
+            Self::Unproven { layer } => Some(format!(
+                "the file's {layer} has no checksum over all of it, so nobody can tell whether it was written so"
+            )),
+            Self::NotAsked { layer } => Some(format!(
+                "whether the file's {layer} is corrupt was not asked, since that takes as long as reading it; replay all of it at full speed to learn that"
+            )),
             Self::Cut { layer } => Some(format!(
                 "the file's {layer} is cut off or damaged, so no checksum tells whether it was written so; get the whole file"
             )),
@@ -96,8 +111,9 @@ pub(super) struct Checked {
 }
 
 impl Checked {
-    pub fn new(inner: Box<dyn CaptureReader>, path: &Path) -> Self {
-        Self { inner, path: path.to_path_buf(), packing: None, damaged_records: 0 }
+    /// `packing` = what there is to say of it already; `None` = the file is to be asked.
+    pub fn new(inner: Box<dyn CaptureReader>, path: &Path, packing: Option<Packing>) -> Self {
+        Self { inner, path: path.to_path_buf(), packing, damaged_records: 0 }
     }
 
     fn explain(&mut self, error: CaptureError) -> CaptureError {

@@ -1,20 +1,18 @@
 //! Edge: the content of a file, decompressed, behind one buffer that lines, messages and packets are cut from.
 
 use super::error::{CaptureError, Place, Unit};
+use super::frames::{self, Frames};
 use super::gzip::{self, Members};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Bytes asked of the decompressor at once. When it meets damage, what it made in that call is lost, so this is small.
 const CHUNK: usize = 16 << 10;
 const BUFFER: usize = 256 << 10;
-
-/// What zstd begins with.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
 /// A file that counts what is taken of it; what is only buffered does not count.
 struct Counted {
@@ -46,10 +44,17 @@ pub(super) struct Unpacked {
     pub content: Box<dyn Read + Send>,
     /// "gzip", "zstd" or "file".
     pub layer: &'static str,
-    /// Whether a checksum stands behind the content.
-    pub checksum: bool,
+    /// Whether a checksum stands behind all of the content given so far.
+    checksum: Arc<AtomicBool>,
     /// Bytes of the file that were taken to make the content given so far.
     taken: Arc<AtomicU64>,
+}
+
+impl Unpacked {
+    /// Whether a checksum stands behind all of the content given so far.
+    pub fn has_checksum(&self) -> bool {
+        self.checksum.load(Ordering::Relaxed)
+    }
 }
 
 /// Opens `path`; gzip and zstd are recognised by their magic numbers.
@@ -63,15 +68,15 @@ pub(super) fn unpacked(path: &Path) -> Result<Unpacked, CaptureError> {
         return Err(CaptureError::Empty { path: path.to_path_buf() });
     }
     if head.starts_with(&gzip::MAGIC) {
-        return Ok(Unpacked { content: Box::new(Members::new(file)), layer: "gzip", checksum: true, taken });
+        // Each member ends with one.
+        let checksum = Arc::new(AtomicBool::new(true));
+        return Ok(Unpacked { content: Box::new(Members::new(file)), layer: "gzip", checksum, taken });
     }
-    if head.starts_with(&ZSTD_MAGIC) {
-        // Bit 2 of the frame's descriptor: a checksum follows its content.
-        let checksum = head.get(4).is_some_and(|descriptor| descriptor & 4 != 0);
-        let content = Box::new(zstd::Decoder::with_buffer(file).map_err(opening)?);
-        return Ok(Unpacked { content, layer: "zstd", checksum, taken });
+    if head.starts_with(&frames::MAGIC) {
+        let (content, checksum) = Frames::new(file).map_err(opening)?;
+        return Ok(Unpacked { content: Box::new(content), layer: "zstd", checksum, taken });
     }
-    Ok(Unpacked { content: Box::new(file), layer: "file", checksum: false, taken })
+    Ok(Unpacked { content: Box::new(file), layer: "file", checksum: Arc::default(), taken })
 }
 
 /// A line in the stream's buffer, without its end.
@@ -140,7 +145,7 @@ impl ByteStream {
     pub fn packing(&self) -> &'static str {
         match self.inner.layer {
             "file" => "plain",
-            "zstd" if !self.inner.checksum => "zstd without a checksum",
+            "zstd" if !self.inner.has_checksum() => "zstd without a checksum",
             layer => layer,
         }
     }

@@ -111,6 +111,24 @@ fn a_bad_line_of_a_sound_file_was_written_so() {
     check(&gzip(&content), "the file's gzip checksum is right, so it was written so");
     check(&zstd_with_checksum(&content), "the file's zstd checksum is right");
     check(&zstd::encode_all(content.as_slice(), 1).unwrap(), "the file's zstd has no checksum");
+    let frames = [zstd_with_checksum(&content[..800]), zstd::encode_all(&content[800..], 1).unwrap()].concat();
+    check(&frames, "the file's zstd has no checksum over all of it");
+}
+
+#[test]
+fn a_file_that_may_not_be_read_twice_is_not() {
+    let folder = Folder::new();
+    let content = [lines(50), b"no time here\n".to_vec(), lines(50)].concat();
+    let path = folder.file("a", &gzip(&content));
+    let mut reader = open(&path, &CaptureOptions { ask_packing: false, ..CaptureOptions::default() }).unwrap();
+    let error = loop {
+        match reader.next() {
+            Ok(frame) => assert!(frame.is_some(), "the bad line is told"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("bad line 51") && error.contains("gzip is corrupt was not asked"), "{error}");
+    assert_eq!(Packing::of_while(&path, &|| false), Packing::NotAsked { layer: "gzip" });
 }
 
 #[test]
@@ -185,7 +203,22 @@ fn the_packing_of_a_file_is_told() {
     check(&content, Packing::None);
     check(&packed, Packing::Sound { layer: "gzip" });
     check(&zstd_with_checksum(&content), Packing::Sound { layer: "zstd" });
-    check(&zstd::encode_all(content.as_slice(), 1).unwrap(), Packing::Unproven { layer: "zstd" });
+    let bare = zstd::encode_all(content.as_slice(), 1).unwrap();
+    check(&bare, Packing::Unproven { layer: "zstd" });
+    // Of several frames each must have one; a frame without content (here of 3 bytes) need not.
+    let sound = zstd_with_checksum(&content);
+    let skippable = [&[0x5A, 0x2A, 0x4D, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    check(&[&sound[..], &sound].concat(), Packing::Sound { layer: "zstd" });
+    check(&[&sound[..], &skippable, &sound].concat(), Packing::Sound { layer: "zstd" });
+    check(&[&sound[..], &bare].concat(), Packing::Unproven { layer: "zstd" });
+    check(&[&bare[..], &sound].concat(), Packing::Unproven { layer: "zstd" });
+    check(&[&sound[..], &sound[..7]].concat(), Packing::Cut { layer: "zstd" });
+    check(&[&sound[..], &sound[..3]].concat(), Packing::Cut { layer: "zstd" });
+    for padding in [&b"\0"[..], b"\0\0\0\0\0\0", b"text"] {
+        let found = Packing::of(&folder.file("a", &[&sound[..], padding].concat()));
+        let Packing::Damaged { layer: "zstd", byte, detail } = &found else { panic!("{found:?}") };
+        assert!(*byte == content.len() as u64 && detail.contains("behind the end of a frame"), "{found:?}");
+    }
     check(&packed[..packed.len() / 2], Packing::Cut { layer: "gzip" });
     assert!(matches!(Packing::of(&folder.file("a", &damaged)), Packing::Damaged { layer: "gzip", .. }));
     assert_eq!(Packing::of(&folder.0.path().join("nothing")), Packing::None);
