@@ -79,7 +79,11 @@ pub fn main(cli: &Cli, args: &KillArgs) -> Result<Code, Failure> {
     let scope = scope_word(args.scope, args.id.as_deref())?.to_string();
     let host = Remote::new(cli, &args.command.remote)?;
     if args.release {
-        let body = args.command.body(json!({"scope": scope}), None)?;
+        let number = standing(&host.get("/state")?.body, &scope);
+        let Some(number) = number else {
+            return Err(Failure::new(Code::Refused, format!("no kill of {scope} stands: there is nothing to release")));
+        };
+        let body = args.command.body(json!({"scope": scope, "number": number}), None)?;
         let answer = host.post("/kill/release", &body, &args.command)?;
         return remote::finish(cli, answer, &format!("kill of {scope} released"));
     }
@@ -90,18 +94,54 @@ pub fn main(cli: &Cli, args: &KillArgs) -> Result<Code, Failure> {
                      or end the process (kill -TERM PID), and cancel at the venue";
         Failure::new(failure.code, format!("{}\n{other}", failure.complaint))
     })?;
-    let code = remote::finish(cli, answer, &format!("KILLED {scope}"))?;
+    let request = answer.body["request"].as_u64();
+    // Which host, too: the one that was meant may listen elsewhere.
+    let code = remote::finish(cli, answer, &format!("KILLED {scope} at {}", host.base()))?;
     if args.wait == 0 {
         return Ok(code);
     }
-    confirm(cli, &host, &scope, args.flatten, Duration::from_secs(args.wait))
+    confirm(cli, &host, &scope, request, args.flatten, Duration::from_secs(args.wait))
+}
+
+/// The number of the kill of the scope that stands, as `state` shows it.
+fn standing(state: &Value, scope: &str) -> Option<u64> {
+    let all = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    if scope == "host" {
+        return all(&state["kill_switch"]["sources"]).iter().find_map(|source| source["number"].as_u64());
+    }
+    let (kind, id) = scope.split_once(':')?;
+    let is_it = |shown: &str| {
+        let (shown_kind, shown_id) = shown.split_once(':').unwrap_or((shown, ""));
+        let symbol = shown_id.split('.').next().unwrap_or("");
+        shown_kind == kind
+            && (shown_id.eq_ignore_ascii_case(id) || kind == "instrument" && symbol.eq_ignore_ascii_case(id))
+    };
+    all(&state["scopes"])
+        .iter()
+        .filter(|held| held["scope"].as_str().is_some_and(is_it))
+        .find_map(|held| held["kill"].as_u64())
 }
 
 /// Waits until nothing of the scope rests (and, after a flatten, nothing is held), and says so.
-fn confirm(cli: &Cli, host: &Remote, scope: &str, flat: bool, most: Duration) -> Result<Code, Failure> {
+fn confirm(
+    cli: &Cli,
+    host: &Remote,
+    scope: &str,
+    request: Option<u64>,
+    flat: bool,
+    most: Duration,
+) -> Result<Code, Failure> {
     let begun = Instant::now();
     loop {
-        let left = left(&host.get("/state")?.body, scope, flat);
+        let state = host.get("/state")?.body;
+        // What the host shows counts from the kill's own input on: before it, an order may be under way that is not shown yet.
+        let is_behind = state["requests"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|r| r["request"].as_u64() == request && !r["sequence"].is_null()));
+        let mut left = left(&state, scope, flat);
+        if !is_behind {
+            left.push("the kill itself, which is not in the journal yet".to_owned());
+        }
         let waited = begun.elapsed();
         if left.is_empty() {
             let what = if flat { "rests, and nothing is held" } else { "rests" };

@@ -124,7 +124,7 @@ fn overview(state: &Value, health: &Value, agents: &Value) -> String {
     let allowed = if routing["allowed"] == true {
         "ALLOWED".to_owned()
     } else {
-        format!("barred: needs {}", words(&routing["missing"]))
+        format!("barred: {}", words(&routing["missing"]))
     };
     line("real venue", allowed);
     for scope in list(&state["scopes"]) {

@@ -99,6 +99,8 @@ pub struct Gate {
     journal_busy_since: AtomicU64,
     /// Of which such piece it was said that it takes too long; 0 = of none.
     journal_stalled_since: AtomicU64,
+    /// When whoever watches over the host looked last; 0 = nobody does.
+    looked_at: AtomicU64,
     blocked: AtomicU64,
 }
 
@@ -128,6 +130,7 @@ impl Gate {
             stale: (0..instruments_max).map(|_| AtomicBool::new(false)).collect(),
             journal_busy_since: AtomicU64::new(0),
             journal_stalled_since: AtomicU64::new(0),
+            looked_at: AtomicU64::new(0),
             blocked: AtomicU64::new(0),
         }
     }
@@ -208,6 +211,26 @@ impl Gate {
         if reason != GateReason::JournalFault {
             self.holds.fetch_and(!bit(reason), Ordering::AcqRel);
         }
+    }
+
+    /// Of the reasons in `owned` those in `bits` hold from now on, and no other: in one step, so that the gate is never open
+    /// between one that ends and one that begins. A failed journal is never lifted.
+    pub fn set_holds(&self, owned: u32, bits: u32) {
+        let owned = owned & !bit(GateReason::JournalFault);
+        let set = |holds: u32| Some(holds & !owned | bits & owned);
+        // It always gives something, so it cannot fail.
+        let _ = self.holds.fetch_update(Ordering::AcqRel, Ordering::Acquire, set);
+    }
+
+    /// Somebody watches over the host, and looked at clock reading `now`, which is not 0.
+    pub fn was_looked_after(&self, now: u64) {
+        self.looked_at.store(now, Ordering::Release);
+    }
+
+    /// Clock reading of the last look; 0 = nobody watches.
+    #[inline]
+    pub fn looked_after_at(&self) -> u64 {
+        self.looked_at.load(Ordering::Acquire)
     }
 
     /// Bits of all gate reasons that hold here now, the kill of the host included (bit = code of [`GateReason`]).
@@ -315,11 +338,12 @@ impl Gate {
         self.counted(pass)
     }
 
-    /// Whether an order of an operator's flatten, which only reduces, may leave now: also while halted, but never past a
-    /// journal that cannot record it, nor in SHADOW, which holds nothing. Counts the refusals.
+    /// Whether an order of an operator's flatten, which only reduces, may leave now: also while killed or halted, but past no
+    /// other reason ([`GateReason::FLATTEN_PASSES`]), nor in SHADOW, which holds nothing. Counts the refusals.
     #[inline]
     pub fn lets_flatten_pass(&self) -> bool {
-        self.counted(!self.is_journal_faulted() && !self.holds_all_back())
+        let held = self.holds.load(Ordering::Acquire) & !GateReason::FLATTEN_PASSES;
+        self.counted(held == 0 && !self.is_journal_stalled() && !self.holds_all_back())
     }
 
     /// Counts an order that was stopped before the wire for another reason: it is not written as it must be.
@@ -401,6 +425,36 @@ mod tests {
         assert!(!gate.lets_new_order_pass() && !gate.lets_flatten_pass());
         assert!(!gate.lets_pass(InstrumentId(0), VenueKind::Simulated, 0));
         assert_eq!(gate.reasons(), 0, "risk goes on deciding");
+    }
+
+    #[test]
+    fn reasons_change_in_one_step_and_only_those_of_their_owner() {
+        let gate = Gate::default();
+        gate.hold(GateReason::JournalLag);
+        let owned = bit(GateReason::Halt) | bit(GateReason::Clock);
+        gate.set_holds(owned, bit(GateReason::Halt) | bit(GateReason::Shutdown));
+        assert_eq!(gate.reasons(), bit(GateReason::JournalLag) | bit(GateReason::Halt));
+        gate.set_holds(owned, bit(GateReason::Clock));
+        assert_eq!(gate.reasons(), bit(GateReason::JournalLag) | bit(GateReason::Clock));
+        gate.journal_failed();
+        gate.set_holds(u32::MAX, 0);
+        assert_eq!(gate.reasons(), bit(GateReason::JournalFault));
+    }
+
+    /// The last gate lets a flatten through where risk does, and nowhere else.
+    #[test]
+    fn a_flatten_passes_what_only_halts() {
+        for &reason in GateReason::ALL {
+            let gate = Gate::default();
+            gate.hold(reason);
+            assert_eq!(gate.lets_flatten_pass(), GateReason::FLATTEN_PASSES & bit(reason) != 0, "{reason}");
+        }
+        let gate = Gate::default();
+        gate.kill();
+        assert!(gate.lets_flatten_pass());
+        gate.journal_begins(5);
+        gate.journal_stalls(5);
+        assert!(!gate.lets_flatten_pass());
     }
 
     /// What is killed → what still passes, as (instrument, venue, strategy).

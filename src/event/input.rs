@@ -432,6 +432,15 @@ crate::code_enum! {
 }
 
 impl GateReason {
+    /// Bits of the reasons that an audited flatten passes, in risk and at the last gate. The others say that we do not know
+    /// what we hold, what it is worth or what time it is, that an order could not be recorded, or that this host may not trade
+    /// at all: then a flatten could make it worse.
+    pub const FLATTEN_PASSES: u32 = 1 << Self::Kill as u32
+        | 1 << Self::Halt as u32
+        | 1 << Self::Shutdown as u32
+        | 1 << Self::Fault as u32
+        | 1 << Self::Degraded as u32;
+
     /// The names of the reasons in `bits` (bit = code), with a comma between; empty if there are none.
     pub fn names(bits: u32) -> String {
         let names: Vec<&str> = Self::ALL.iter().filter(|r| bits >> r.code() & 1 == 1).map(|r| r.name()).collect();

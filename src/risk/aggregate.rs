@@ -93,6 +93,10 @@ pub(super) struct Totals {
     pub(super) host: ScopeState,
     pub(super) strategy: ScopeState,
     venues: [ScopeState; VENUES],
+    /// The kill switch of this strategy and of each venue kind: beside the states, so that a release takes back the kill and
+    /// nothing that somebody else has said.
+    pub(super) strategy_killed: bool,
+    venues_killed: [bool; VENUES],
     /// Approvals of the host.
     pub(super) approvals: Bucket,
     /// Approvals and cancels of the host.
@@ -123,6 +127,8 @@ impl Totals {
             host: ScopeState::Active,
             strategy: ScopeState::Active,
             venues: [ScopeState::Active; VENUES],
+            strategy_killed: false,
+            venues_killed: [false; VENUES],
             approvals: Bucket::UNUSED,
             messages: Bucket::UNUSED,
             latched: NO_DAY,
@@ -138,8 +144,25 @@ impl Totals {
     /// The strictest state that holds for `state`.
     #[inline]
     pub(super) fn trading_state(&self, state: &State) -> ScopeState {
+        if state.killed
+            || self.strategy_killed
+            || state.instrument.as_ref().is_some_and(|i| self.is_venue_killed(i.venue))
+        {
+            return ScopeState::Halted;
+        }
         let venue = state.instrument.as_ref().map_or(ScopeState::Active, |i| self.venue(i.venue));
         self.host.max(self.strategy).max(venue).max(state.trading)
+    }
+
+    #[inline]
+    fn is_venue_killed(&self, kind: VenueKind) -> bool {
+        self.venues_killed.get(usize::from(kind.code())).copied().unwrap_or(true)
+    }
+
+    pub(super) fn kill_venue(&mut self, kind: VenueKind, killed: bool) {
+        if let Some(state) = self.venues_killed.get_mut(usize::from(kind.code())) {
+            *state = killed;
+        }
     }
 
     #[inline]

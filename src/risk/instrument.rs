@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) target: Option<Target>,
     /// What works is to be cancelled, by an operator's command.
     pub(super) cancel_due: bool,
+    /// Its kill switch is set.
+    pub(super) killed: bool,
     /// A cancel was asked for and orders are still live: nothing new until they are gone.
     pub(super) cancelling: bool,
     /// When a cancel was last asked for.
@@ -102,6 +104,7 @@ impl State {
             flatten: false,
             target: None,
             cancel_due: false,
+            killed: false,
             cancelling: false,
             cancel_at: NO_TIME,
             attempt_at: NO_TIME,

@@ -12,7 +12,7 @@ use crate::types::instrument::Instrument;
 const AT_LEAST_MAX: i128 = 864_000_000_000_000;
 
 /// What the configuration gives one instrument.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Own {
     /// `SYMBOL`, or `SYMBOL.VENUE`.
     name: String,
@@ -54,7 +54,7 @@ pub(super) enum Reference {
 }
 
 /// All limits of the host, and what instruments are configured to have.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LimitBook {
     configured: LimitRow,
     ceiling: LimitRow,

@@ -212,12 +212,9 @@ impl RiskStage {
         match action {
             OperatorAction::SetState => self.set_state(&command, scope, input),
             OperatorAction::SetLimit => self.set_limit(&command, scope, input),
-            OperatorAction::Enable
-            | OperatorAction::Revoke
-            | OperatorAction::Kill
-            | OperatorAction::Release
-            | OperatorAction::Recover
-            | OperatorAction::Stop => {}
+            OperatorAction::Enable | OperatorAction::Revoke | OperatorAction::Recover | OperatorAction::Stop => {}
+            OperatorAction::Kill => self.kill(&command, scope, input, true),
+            OperatorAction::Release => self.kill(&command, scope, input, false),
             OperatorAction::Reenable if command.limit == code::drawdown => {
                 self.totals.drawdown_stopped = false;
                 // It counts from where it stands, or from the next equity that is known.
@@ -262,6 +259,27 @@ impl RiskStage {
         }
     }
 
+    /// The kill switch of a part of the host. That of the whole host is a gate reason.
+    fn kill(&mut self, command: &OperatorCommand, scope: Scope, input: &Input, killed: bool) {
+        match scope {
+            Scope::Host => {}
+            Scope::Strategy => self.totals.strategy_killed = killed,
+            Scope::Venue => {
+                if let Some(kind) = venue_of(command) {
+                    self.totals.kill_venue(kind, killed);
+                }
+            }
+            Scope::Instrument => {
+                if let Some(state) = self.states.get_mut(input.instrument.index()) {
+                    state.killed = killed;
+                }
+            }
+        }
+        if killed {
+            self.each_in(command, scope, input, |state| state.cancel_due = !state.list.is_empty());
+        }
+    }
+
     fn set_state(&mut self, command: &OperatorCommand, scope: Scope, input: &Input) {
         let to = command.state().unwrap_or(ScopeState::Halted);
         match scope {
@@ -299,6 +317,10 @@ impl RiskStage {
                     side.bucket.settle(repeat_of(old), now);
                 }
             }
+            // What works was approved under another limit: it goes, and what is still wanted is asked for anew.
+            if TABLE[at].sense.is_looser(old, command.new) {
+                state.cancel_due = !state.list.is_empty();
+            }
             state.limits[at] = command.new;
         };
         if scope == Scope::Instrument {
@@ -315,6 +337,11 @@ impl RiskStage {
             self.totals.messages.settle(rate_of(old), now);
         }
         self.limits.now[at] = command.new;
+        if TABLE[at].sense.is_looser(old, command.new) && !TABLE[at].per_instrument {
+            for state in &mut self.states {
+                state.cancel_due = !state.list.is_empty();
+            }
+        }
         for state in self.states.iter_mut().filter(|s| s.own >> at & 1 == 0) {
             change(state);
         }

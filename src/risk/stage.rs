@@ -4,7 +4,7 @@ use super::aggregate::{NO_HIGH, Totals, bit};
 use super::breaker::{Breakers, Event, Key};
 use super::bucket::Rate;
 use super::check::{exposure, mid2};
-use super::checks::{At, code};
+use super::checks::{At, ROWS, TABLE, code};
 use super::config::{Config, ConfigError, count};
 use super::instrument::State;
 use super::limits::LimitBook;
@@ -21,7 +21,7 @@ use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind};
 use crate::event::market::{MarketSection, flags};
 use crate::event::risk::{RiskSection, Verdict, marks};
 use crate::event::signal::SignalSection;
-use crate::types::ids::ClientOrderId;
+use crate::types::ids::{ClientOrderId, InstrumentId};
 use crate::types::instrument::Instrument;
 use crate::types::price::pow10_f64;
 use crate::types::time::UnixNanos;
@@ -114,6 +114,29 @@ impl RiskStage {
             state.repeats[0].stopped |= risk.has(marks::STOPPED_BUY);
             state.repeats[1].stopped |= risk.has(marks::STOPPED_SELL);
         }
+    }
+
+    /// The limits that will be in force behind the next `Epoch`: stored number of the check, the instrument that has it for
+    /// itself (else the host), and the value. `instruments` are those that will be defined.
+    pub fn limits_from_next_epoch(&self, instruments: &[Instrument]) -> Vec<(u8, Option<InstrumentId>, i128)> {
+        let mut book = self.limits.clone();
+        book.begin_epoch();
+        let row = |at: usize| TABLE.get(at).filter(|row| row.key.is_some());
+        let mut all: Vec<_> = (0..ROWS).filter_map(|at| row(at).map(|row| (row.code, None, book.now[at]))).collect();
+        for instrument in instruments {
+            let known = self.states.get(instrument.id.index()).filter(|state| state.instrument.is_some());
+            let (limits, own) = if let Some(state) = known {
+                let (mut limits, mut own) = (state.limits, state.own);
+                book.begin_epoch_of(instrument, &mut limits, &mut own);
+                (limits, own)
+            } else {
+                let adopted = book.adopt(instrument);
+                (adopted.limits, adopted.own)
+            };
+            let mine = (0..ROWS).filter(|at| own >> at & 1 == 1);
+            all.extend(mine.filter_map(|at| row(at).map(|row| (row.code, Some(instrument.id), limits[at]))));
+        }
+        all
     }
 
     /// Step 1: what the input itself changes. True if it changed the account.

@@ -36,17 +36,23 @@ impl Attended {
     /// # Errors
     /// In words, what cannot be started.
     pub fn begin(setup: OverseerSetup, plane: Option<&http::Config>) -> Result<Self, String> {
+        let live = setup.mode == Mode::Live;
         let overseer = Overseer::new(setup).map_err(|e| e.to_string())?;
         let thread = overseer.run().map_err(|e| format!("cannot start thread `overseer`: {e}"))?;
         let mut attended = Self { overseer, thread: Some(thread), plane: None };
         if let Some(config) = plane.filter(|config| config.enabled) {
-            attended.plane = Some(attended.open(config)?);
+            // In LIVE whoever stops it must find it where it is looked for, and get in.
+            let config = http::Config { required: config.required || live, ..config.clone() };
+            attended.plane = Some(attended.open(&config, live)?);
         }
         Ok(attended)
     }
 
-    fn open(&self, config: &http::Config) -> Result<Plane, String> {
+    fn open(&self, config: &http::Config, live: bool) -> Result<Plane, String> {
         let tokens = || Tokens::from_environment(|name| std::env::var(name).ok()).map_err(|e| e.to_string());
+        if live && tokens()?.is_empty() {
+            return Err("mode LIVE needs an admin token, without which nobody can stop it over the control plane; set TICKPATH_ADMIN_TOKEN_FILE".to_owned());
+        }
         let host = || Arc::clone(&self.overseer) as Arc<dyn crate::control::plane::Host>;
         match http::start(config.clone(), tokens()?, host(), cores::lower_this_thread) {
             Err(PlaneError::PortTaken(address)) if !config.required && address.port() != 0 => {

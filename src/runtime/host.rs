@@ -4,7 +4,7 @@ use super::attended::{Attended, with_mode_in_force};
 use super::clock::{Pacer, Tsc, wall_now};
 use super::complaint::Complaint;
 use super::cores;
-use super::enabling::Enabling;
+use super::enabling::{Enabling, LimitNow};
 pub use super::host_error::HostError;
 use super::identity;
 use super::opened::Opened;
@@ -204,8 +204,9 @@ pub(super) fn start_with(
     // The control plane needs the recorder's view, also where nobody else looks at it.
     let shared = options.shared.clone().or_else(|| live.then(Arc::default));
     // All that can refuse stands in front of the first thread.
-    let facts = Facts::new(config, &epoch_start)?;
-    let enabling = enabling(config, now)?;
+    let limits = stages.risk.limits_from_next_epoch(&opening_instruments);
+    let enabling = enabling(config, &limits, now)?;
+    let facts = Facts::new(config, &epoch_start, limits);
     let generated = matches!(source, Source::Generated);
     let supply = Supply::of(source)?;
     let bytes_total = supply.bytes_total;
@@ -250,6 +251,7 @@ pub(super) fn start_with(
             outlet: Arc::clone(&outlet),
             view,
             commands: sender,
+            tsc: run_clock.clone(),
             kills: restored.kills.clone(),
         };
         match Attended::begin(setup, options.plane.then_some(&config.http)) {
@@ -341,12 +343,12 @@ fn begin_at(source: &Source, restored: &Restored, wanted: UnixNanos) -> UnixNano
 }
 
 /// What looks for the two people's approval, in LIVE.
-fn enabling(config: &Config, now: UnixNanos) -> Result<Option<Enabling>, HostError> {
+fn enabling(config: &Config, limits: &[LimitNow], now: UnixNanos) -> Result<Option<Enabling>, HostError> {
     if config.host.mode != Mode::Live {
         return Ok(None);
     }
     let identity = identity::of(config)?;
-    Enabling::new(identity, config, now).map(Some).map_err(|e| HostError::Live(format!("random numbers: {e}")))
+    Enabling::new(identity, config, limits, now).map(Some).map_err(|e| HostError::Live(format!("random numbers: {e}")))
 }
 
 /// What runs on the sequencer's thread.

@@ -1,13 +1,15 @@
 //! Edge: the thread that looks after a live host: what holds the gate closed, and what people may ask of it.
 //!
 //! Twenty times a second it looks at the kill switch, the halt, the age of market data and the clocks, moves the execution
-//! state, and sets the gate's reasons; it is their only writer, so that no two looks can undo each other. The gate's
-//! atomics act at once; the sequencer makes inputs of them, so that the record and the replay know.
+//! state, and sets the gate's reasons, one look at a time and in one step. The gate's atomics act at once; the sequencer makes
+//! inputs of them, so that the record and the replay know. An overseer that hangs is missed by the last gate within a second.
 
+use super::clock::Tsc;
 use super::enabling::Enabling;
 use super::outlet::OutletCounters;
 use super::overseer_plane::Facts;
 use super::recorder::View;
+use super::recovery::StandingKill;
 use super::simulation::LoopProgress;
 use super::watching::{Seen, Watching};
 use crate::control::alerts::{Alerts, Change};
@@ -16,9 +18,10 @@ use crate::control::clock_sync::{read_clocks, read_sync};
 use crate::control::gate::{Gate, KillScope};
 use crate::control::halt::HaltSources;
 use crate::control::halt_watch::HaltWatch;
-use crate::control::kill::KillSwitch;
+use crate::control::kill::{Act, KillSwitch};
 use crate::control::market_health::{MarketHealth, Settings};
 use crate::control::mode::Mode;
+use crate::control::plane::view::Enablement;
 use crate::control::state::{Backoff, Machine};
 use crate::control::ticks::Ticks;
 use crate::event::input::{GateReason, Input};
@@ -71,8 +74,10 @@ pub struct OverseerSetup {
     pub view: Arc<Mutex<View>>,
     /// The way into the sequence.
     pub commands: spsc::Sender<Input>,
+    /// The clock of the last gate, by which it misses whoever watches.
+    pub tsc: Tsc,
     /// Kills of earlier process starts that nobody has released.
-    pub kills: BTreeMap<KillScope, (String, String)>,
+    pub kills: BTreeMap<KillScope, StandingKill>,
 }
 
 /// The overseer of one run. Everything behind the locks is touched for microseconds, and never by a hot thread.
@@ -85,6 +90,8 @@ pub struct Overseer {
     pub(super) enabling: Mutex<Option<Enabling>>,
     /// Whether LIVE was enabled at the last look.
     pub(super) enabled: AtomicBool,
+    /// The enablement as people see it.
+    pub(super) shown: Mutex<Enablement>,
     pub(super) alerts: Mutex<Alerts>,
     /// Instruments whose data alone is not fresh, by name.
     pub(super) stale_instruments: Mutex<Vec<String>>,
@@ -101,6 +108,7 @@ pub struct Overseer {
     /// What is to be on the record and found no room in the lane yet, with the instrument that it is about.
     pub(super) records: Mutex<VecDeque<(InstrumentId, OperatorCommand)>>,
     pub(super) started: Instant,
+    tsc: Tsc,
     /// Held through a look: of two at once the older must not write over what the newer has set.
     looking: Mutex<()>,
     over: AtomicBool,
@@ -109,6 +117,19 @@ pub struct Overseer {
 /// Whole between any two statements, so a poisoned lock is good.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A kill as the record has it, under the number that it has in this process.
+fn record_of(act: &Act) -> (InstrumentId, OperatorCommand) {
+    let (scope, scope_id, instrument) = match act.scope {
+        KillScope::Host => (Scope::Host, 0, InstrumentId::NONE),
+        KillScope::Venue(venue) => (Scope::Venue, u32::from(venue.code()), InstrumentId::NONE),
+        KillScope::Instrument(id) => (Scope::Instrument, 0, id),
+        KillScope::Strategy(id) => (Scope::Strategy, id, InstrumentId::NONE),
+    };
+    let mut record = OperatorCommand::new(OperatorAction::Kill, scope, &act.who, &act.reason);
+    (record.scope_id, record.new) = (scope_id, i128::from(act.number));
+    (instrument, record)
 }
 
 /// Why a live host's overseer could not begin.
@@ -138,8 +159,10 @@ impl Overseer {
             }
         })?;
         let now = read_clocks();
-        for (scope, (who, reason)) in &setup.kills {
-            kill.kill(*scope, who, reason, now.wall);
+        let mut records = VecDeque::new();
+        for (scope, StandingKill { who, reason, .. }) in &setup.kills {
+            let act = kill.kill(*scope, who, reason, now.wall);
+            records.push_back(record_of(&act));
             tracing::warn!(
                 "{scope} is still killed, since before this start, by {who}: {reason}; `tickpath kill --release` ends it"
             );
@@ -152,6 +175,10 @@ impl Overseer {
             mode: setup.mode,
             enabling: Mutex::new(setup.enabling),
             enabled: AtomicBool::new(false),
+            shown: Mutex::new(Enablement {
+                detail: format!("the mode is {}: nothing is asked for", setup.mode),
+                ..Enablement::default()
+            }),
             alerts: Mutex::default(),
             stale_instruments: Mutex::default(),
             watching: Mutex::default(),
@@ -164,8 +191,9 @@ impl Overseer {
             progress: setup.progress,
             view: setup.view,
             commands: Mutex::new(setup.commands),
-            records: Mutex::default(),
+            records: Mutex::new(records),
             started: Instant::now(),
+            tsc: setup.tsc,
             looking: Mutex::new(()),
             over: AtomicBool::new(false),
         };
@@ -197,6 +225,7 @@ impl Overseer {
                     overseer.poll_enabling(now);
                 }
                 overseer.look();
+                overseer.gate.was_looked_after(overseer.tsc.read());
                 overseer.watch(now);
             }
         })
@@ -213,10 +242,8 @@ impl Overseer {
         // Read in here: a reading from before another look would be a clock that runs backward.
         let now = read_clocks();
         if let Some(act) = self.kill.absorb_signal(now.wall) {
-            self.keep_on_record(
-                InstrumentId::NONE,
-                &OperatorCommand::new(OperatorAction::Kill, Scope::Host, &act.who, &act.reason),
-            );
+            let (instrument, record) = record_of(&act);
+            self.keep_on_record(instrument, &record);
         }
         self.send_records();
         let halt = self.halt.current();
@@ -227,7 +254,7 @@ impl Overseer {
             clock.healthy(now, self.mode == Mode::Live)
         };
         let halted = halt.bars(self.mode) || self.gate.is_killed();
-        let enabled = self.tell_enabling();
+        let enabled = self.tell_enabling(now);
         let fault = lock(&self.watching).fault(&self.outlet);
         let mut reasons = {
             let mut machine = lock(&self.machine);
@@ -255,13 +282,7 @@ impl Overseer {
         if !halt.bars(self.mode) {
             reasons &= !bit(GateReason::Halt);
         }
-        for reason in OWNED {
-            if reasons & bit(reason) != 0 {
-                self.gate.hold(reason);
-            } else {
-                self.gate.lift(reason);
-            }
-        }
+        self.gate.set_holds(OWNED.iter().fold(0, |bits, reason| bits | bit(*reason)), reasons);
     }
 
     /// Puts on record what was done already; it waits for room, and is never given up.
@@ -293,16 +314,18 @@ impl Overseer {
 
     /// Puts what became of enabling on its way into the journal; whether LIVE is enabled. What does not fit is put there at
     /// the next look: until it is in the journal, nothing is enabled.
-    fn tell_enabling(&self) -> bool {
-        let mut enabling = lock(&self.enabling);
+    fn tell_enabling(&self, now: Reading) -> bool {
+        // Held while files are read, which may hang: then what held before does, until the last gate misses the looks.
+        let Ok(mut enabling) = self.enabling.try_lock() else { return self.enabled.load(Ordering::Acquire) };
         let Some(enabling) = enabling.as_mut() else { return false };
         {
             let mut records = lock(&self.records);
             records.extend(enabling.outbox().drain(..).map(|command| (InstrumentId::NONE, command)));
         }
         self.send_records();
-        let enabled = enabling.is_in_force(&lock(&self.view));
+        let enabled = enabling.is_in_force(now, &lock(&self.view));
         self.enabled.store(enabled, Ordering::Release);
+        *lock(&self.shown) = enabling.show(enabled);
         enabled
     }
 
@@ -344,7 +367,9 @@ impl Overseer {
             })
         };
         *lock(&self.stale_instruments) = stale_instruments;
-        for change in lock(&self.alerts).update(now.wall, &found) {
+        // Not under the lock: whoever reads the log may be slow.
+        let changes = lock(&self.alerts).update(now.wall, &found);
+        for change in changes {
             match change {
                 Change::Raised(alert) => {
                     tracing::error!("ALERT {}: {}; `tickpath runbook {}`", alert.name, alert.detail, alert.runbook);

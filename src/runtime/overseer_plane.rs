@@ -1,22 +1,25 @@
 //! Edge: the running host as the control plane sees it: snapshots and atomics, nothing that a hot thread waits for.
 
+use super::enabling::LimitNow;
 use super::overseer::{Overseer, lock};
 use super::recorder::View;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::control::clock_sync::read_clocks;
 use crate::control::gate::KillScope;
+use crate::control::kill::ReleaseError;
 use crate::control::plane::command::{Accepted, Action, Command, Refused};
 use crate::control::plane::view::{
     Agent, Enablement, ExecutionState, Exposure, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, Mode, Process,
     ScopeNow, Situation, Transition,
 };
-use crate::control::plane::{Host, ScopeId, Scrape, scrape::Buckets};
+use crate::control::plane::{Host, Journaled, ScopeId, Scrape, scrape::Buckets};
 use crate::control::state::RecoverRefusal;
 use crate::event::input::{EpochStart, GateReason};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
 use crate::event::risk::OperatorOutcome;
 use crate::metric::latency::SPANS;
 use crate::risk::check::Unit;
+use crate::risk::code;
 use crate::types::decimal::format_decimal;
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::{Instrument, VenueKind};
@@ -41,8 +44,8 @@ pub struct Facts {
     pub configuration: String,
     /// Number of this start in its journal.
     pub epoch: u64,
-    /// Limits at the start: stored number of the check and value.
-    pub limits: Vec<(u8, i128)>,
+    /// Limits at the start.
+    pub limits: Vec<LimitNow>,
 }
 
 /// First bytes of a hash, in hexadecimal.
@@ -54,18 +57,15 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Facts {
-    /// The facts of a run with `config`, which begins with `start`.
-    ///
-    /// # Errors
-    /// Limits that the room refuses.
-    pub fn new(config: &Config, start: &EpochStart) -> Result<Self, ConfigError> {
-        Ok(Self {
+    /// The facts of a run with `config`, which begins with `start`, and has `limits` then.
+    pub fn new(config: &Config, start: &EpochStart, limits: Vec<LimitNow>) -> Self {
+        Self {
             host: config.host.name.clone(),
             build: hex(&start.build_hash),
             configuration: hex(&start.config_hash),
             epoch: start.epoch,
-            limits: crate::risk::configured_limits(&config.risk).map_err(|e| ConfigError::room("risk", e))?,
-        })
+            limits,
+        }
     }
 }
 
@@ -79,6 +79,21 @@ struct Target {
 impl Overseer {
     fn view(&self) -> View {
         lock(&self.view).clone()
+    }
+
+    /// A scope as requests name it.
+    fn word_of(&self, scope: KillScope) -> String {
+        match scope {
+            KillScope::Host => "host".to_owned(),
+            KillScope::Venue(venue) => format!("venue:{venue}"),
+            KillScope::Strategy(id) => format!("strategy:{id}"),
+            KillScope::Instrument(id) => {
+                let view = lock(&self.view);
+                view.instruments
+                    .get(&id.0)
+                    .map_or_else(|| format!("instrument:{}", id.0), |v| format!("instrument:{}", v.instrument.name()))
+            }
+        }
     }
 
     /// What is held, rests or is under way, by instrument, as of its last slot.
@@ -130,60 +145,87 @@ impl Overseer {
         }
     }
 
-    /// Puts commands on their way; all or none.
-    fn send(&self, commands: &[OperatorCommand], target: &Target) -> Result<(), Refused> {
-        let mut lane = lock(&self.commands);
-        if lane.capacity() - lane.len() < commands.len() {
+    /// Puts a command on its way, behind what waits already.
+    fn send(&self, command: &OperatorCommand, target: &Target) -> Result<(), Refused> {
+        let (waiting, mut lane) = (lock(&self.records), lock(&self.commands));
+        // The loop gives the time.
+        if !waiting.is_empty() || lane.try_send(command.input(target.instrument, 0)).is_err() {
             return Err(Refused::Busy);
-        }
-        for command in commands {
-            // The loop gives the time.
-            if lane.try_send(command.input(target.instrument, 0)).is_err() {
-                return Err(Refused::Busy);
-            }
         }
         Ok(())
     }
 
     fn kill(&self, command: &Command, target: &Target, flatten: bool, now: UnixNanos) -> Accepted {
         let act = self.kill.kill(target.kill, &command.who, &command.reason, now);
-        let order = |action| order(action, command, target);
         // The gate is closed whatever becomes of these; they wait for room in the lane.
-        self.keep_on_record(target.instrument, &order(OperatorAction::Kill));
-        if act.scope != KillScope::Host {
-            // The host's kill is told by the sequencer as a gate change; a narrower one as a trading state.
-            let mut halt = order(OperatorAction::SetState);
-            (halt.state, halt.request) = (ScopeState::Halted.code(), 0);
-            self.keep_on_record(target.instrument, &halt);
-        }
+        let mut record = order(OperatorAction::Kill, command, target);
+        record.new = i128::from(act.number);
+        self.keep_on_record(target.instrument, &record);
         if flatten {
-            let mut close = order(OperatorAction::Flatten);
+            let mut close = order(OperatorAction::Flatten, command, target);
             close.request = 0;
             self.keep_on_record(target.instrument, &close);
         }
         Accepted { sequence: None, in_force: true }
     }
 
-    fn release(&self, command: &Command, target: &Target, now: UnixNanos) -> Result<Accepted, Refused> {
+    fn release(&self, command: &Command, target: &Target, seen: u32, now: UnixNanos) -> Result<Accepted, Refused> {
         if target.kill == KillScope::Host
             && let Some(refused) = Refused::release(&self.situation())
         {
             return Err(refused);
         }
-        let conflict = |message: String| Refused::Conflict { reason: "kill_switch_not_released", message };
-        let seen = self.kill.standing().iter().find(|act| act.scope == target.kill).map_or(0, |act| act.number);
-        self.kill
-            .release(target.kill, seen, &command.who, &command.reason, now)
-            .map_err(|error| conflict(error.to_string()))?;
-        let order = |action| order(action, command, target);
-        self.keep_on_record(target.instrument, &order(OperatorAction::Release));
-        if target.kill != KillScope::Host {
-            let mut state = order(OperatorAction::SetState);
-            (state.state, state.request) = (ScopeState::Active.code(), 0);
-            self.keep_on_record(target.instrument, &state);
-        }
+        self.kill.release(target.kill, seen, &command.who, &command.reason, now).map_err(|error| {
+            Refused::Conflict {
+                reason: match error {
+                    ReleaseError::NotKilled(_) => "kill_switch_not_set",
+                    ReleaseError::Newer { .. } => "kill_switch_newer_kill",
+                    ReleaseError::Nameless(_) => "kill_switch_not_released",
+                },
+                message: error.to_string(),
+            }
+        })?;
+        let mut record = order(OperatorAction::Release, command, target);
+        record.new = i128::from(seen);
+        self.keep_on_record(target.instrument, &record);
         self.look();
         Ok(Accepted { sequence: None, in_force: true })
+    }
+
+    /// A change of a limit that the host refuses before risk is asked.
+    fn limit_refused(&self, command: &Command, number: u8, old: i128, new: i128) -> Option<Refused> {
+        let limits = self.limits();
+        let of = |scope: &ScopeId| limits.iter().find(|l| l.number == number && l.scope == *scope);
+        let row = crate::risk::TABLE.iter().find(|row| row.code == number);
+        let (Some(limit), Some(row)) = (of(&command.scope).or_else(|| of(&ScopeId::HOST)), row) else {
+            let known = limits.iter().map(|l| l.name.to_owned()).collect();
+            return Some(Refused::Unknown { what: "limit", given: number.to_string(), known });
+        };
+        if limit.value != old {
+            return Some(Refused::LimitChanged { now: crate::risk::amount_text(row.unit, limit.value) });
+        }
+        let loosens_live = self.enabled.load(Ordering::Acquire) && row.sense.is_looser(new, old);
+        loosens_live.then(|| Refused::Conflict {
+            reason: "live_limits_are_approved",
+            message: "two people approved LIVE with this limit: it can be tightened, not loosened, until that ends"
+                .to_owned(),
+        })
+    }
+
+    /// What is used of the limits of the host, where the newest slot says it.
+    fn fill_in_used(&self, view: &View, limits: &mut [Limit]) {
+        let newest = view.instruments.values().map(|v| &v.slot).max_by_key(|slot| slot.input.sequence);
+        let Some(risk) = newest.map(|slot| &slot.risk) else { return };
+        for limit in limits.iter_mut().filter(|l| l.scope == ScopeId::HOST) {
+            limit.used = match limit.number {
+                code::max_gross => Some(risk.gross_e8),
+                code::open_orders => Some(i128::from(self.outlet.open_orders.load(Ordering::Acquire))),
+                code::drawdown if risk.high_water_e8 != i128::MIN => {
+                    Some(risk.high_water_e8.saturating_sub(risk.equity_e8).max(0))
+                }
+                _ => None,
+            };
+        }
     }
 
     fn recover(&self, command: &Command, target: &Target) -> Result<Accepted, Refused> {
@@ -299,6 +341,7 @@ impl Host for Overseer {
             .map(|act| KillSource {
                 name: if act.who == "signal" { "signal" } else { "command" }.to_owned(),
                 latched: true,
+                number: Some(act.number),
                 who: act.who,
                 reason: act.reason,
                 since: act.at,
@@ -342,14 +385,16 @@ impl Host for Overseer {
             .into_iter()
             .filter(|act| act.scope != KillScope::Host)
             .map(|act| ScopeNow {
-                scope: act.scope.to_string(),
+                scope: self.word_of(act.scope),
                 state: ScopeState::Halted.name().to_owned(),
                 reason: act.reason,
+                kill: Some(act.number),
             })
             .collect();
         scopes.extend(lock(&self.stale_instruments).iter().map(|name| ScopeNow {
             scope: format!("instrument:{name}"),
             state: "stale".to_owned(),
+            kill: None,
             reason: format!("no market data within {} s", self.settings.max_age / SECONDS),
         }));
         Situation {
@@ -368,33 +413,21 @@ impl Host for Overseer {
 
     fn limits(&self) -> Vec<Limit> {
         let view = self.view();
+        let scope_of = |id: InstrumentId| match view.instruments.get(&id.0) {
+            Some(known) => ScopeId::parse(&format!("instrument:{}", known.instrument.name())),
+            None if id == InstrumentId::NONE => Some(ScopeId::HOST),
+            None => None,
+        };
         let mut limits: Vec<Limit> = Vec::new();
-        for &(number, value) in &self.facts.limits {
+        for &(number, instrument, value) in &self.facts.limits {
             let Some(row) = crate::risk::TABLE.iter().find(|row| row.code == number) else { continue };
+            let Some(scope) = scope_of(instrument.unwrap_or(InstrumentId::NONE)) else { continue };
             let (unit, decimals) = unit_of(row.unit);
-            limits.push(Limit {
-                number,
-                name: row.key.unwrap_or(row.name),
-                unit,
-                decimals,
-                scope: ScopeId::HOST,
-                value,
-                used: None,
-                changed: None,
-            });
+            let name = row.key.unwrap_or(row.name);
+            limits.push(Limit { number, name, unit, decimals, scope, value, used: None, changed: None });
         }
-        for record in view.operators.iter().filter(|r| r.outcome == OperatorOutcome::Accepted.code()) {
-            if record.command.action() != Some(OperatorAction::SetLimit) {
-                continue;
-            }
-            let scope = match record.command.scope() {
-                Some(Scope::Instrument) => view
-                    .instruments
-                    .get(&record.instrument.0)
-                    .and_then(|v| ScopeId::parse(&format!("instrument:{}", v.instrument.name()))),
-                _ => Some(ScopeId::HOST),
-            };
-            let Some(scope) = scope else { continue };
+        for record in view.limits.values() {
+            let Some(scope) = scope_of(record.instrument) else { continue };
             let change = LimitChange { who: record.command.who().into_owned(), at: record.at, old: record.before };
             let number = record.command.limit;
             if let Some(limit) = limits.iter_mut().find(|l| l.number == number && l.scope == scope) {
@@ -403,18 +436,12 @@ impl Host for Overseer {
                 limits.push(Limit { scope, value: record.now, changed: Some(change), ..host });
             }
         }
+        self.fill_in_used(&view, &mut limits);
         limits
     }
 
     fn enablement(&self) -> Enablement {
-        match &*lock(&self.enabling) {
-            Some(enabling) => enabling.show(self.enabled.load(Ordering::Acquire)),
-            None => Enablement {
-                valid: false,
-                detail: format!("the mode is {}: nothing is asked for", self.mode),
-                ..Enablement::default()
-            },
-        }
+        lock(&self.shown).clone()
     }
 
     fn scrape(&self, out: &mut Scrape) {
@@ -474,7 +501,7 @@ impl Host for Overseer {
         }
         let target = target?;
         match command.action {
-            Action::ReleaseKill => self.release(command, &target, now),
+            Action::ReleaseKill { number } => self.release(command, &target, number, now),
             Action::Recover => self.recover(command, &target),
             Action::Stop => {
                 self.keep_on_record(InstrumentId::NONE, &order(OperatorAction::Stop, command, &target));
@@ -482,31 +509,31 @@ impl Host for Overseer {
                 Ok(Accepted { sequence: None, in_force: true })
             }
             _ => {
-                if let Action::SetLimit { number, old, .. } = command.action {
-                    let now = self.limits().into_iter().find(|l| l.number == number && l.scope == command.scope);
-                    let host = self.limits().into_iter().find(|l| l.number == number);
-                    let Some(limit) = now.or(host) else {
-                        let known = self.limits().iter().map(|l| l.name.to_owned()).collect();
-                        return Err(Refused::Unknown { what: "limit", given: number.to_string(), known });
-                    };
-                    if limit.value != old {
-                        let unit = crate::risk::TABLE.iter().find(|r| r.code == number).map_or(Unit::Count, |r| r.unit);
-                        return Err(Refused::LimitChanged { now: crate::risk::amount_text(unit, limit.value) });
-                    }
+                if let Action::SetLimit { number, old, new } = command.action
+                    && let Some(refused) = self.limit_refused(command, number, old, new)
+                {
+                    return Err(refused);
                 }
                 let operator = command.operator(target.scope_id).ok_or(Refused::Conflict {
                     reason: "no_such_command",
                     message: "the host has no such command".to_owned(),
                 })?;
-                self.send(&[operator], &target)?;
+                if command.action.only_reduces() {
+                    // Never refused for want of room.
+                    self.keep_on_record(target.instrument, &operator);
+                } else {
+                    self.send(&operator, &target)?;
+                }
                 Ok(Accepted::default())
             }
         }
     }
 
-    fn journaled(&self, request: u64) -> Option<u64> {
+    fn journaled(&self, request: u64) -> Option<Journaled> {
         let view = lock(&self.view);
         let record = view.operators.iter().rev().find(|r| r.command.request == request)?;
-        (record.sequence <= view.journaled || view.journaled == 0).then_some(record.sequence)
+        let outcome = OperatorOutcome::from_code(record.outcome).unwrap_or(OperatorOutcome::NotUnderstood);
+        let is_there = record.sequence <= view.journaled || view.journaled == 0;
+        is_there.then_some(Journaled { sequence: record.sequence, outcome })
     }
 }

@@ -7,7 +7,8 @@ use crate::control::gate::Gate;
 use crate::control::ticks::Ticks;
 use crate::event::digest::{OutputHash, SlotDigest};
 use crate::event::input::InputKind;
-use crate::event::operator::OperatorCommand;
+use crate::event::operator::{OperatorAction, OperatorCommand};
+use crate::event::risk::OperatorOutcome;
 use crate::event::slot::Slot;
 use crate::journal::{Durability, JournalError, Loss, Writer};
 use crate::market::anomaly::AnomalyCounts;
@@ -56,6 +57,13 @@ pub struct OperatorRecord {
     pub now: i128,
 }
 
+impl OperatorRecord {
+    /// Whether a limit is another one since.
+    pub fn is_limit_change(&self) -> bool {
+        self.command.action() == Some(OperatorAction::SetLimit) && self.outcome == OperatorOutcome::Accepted.code()
+    }
+}
+
 /// What people look at: counters, latencies, instruments. Copied out a few times a second.
 #[derive(Clone, Debug, Default)]
 pub struct View {
@@ -87,6 +95,8 @@ pub struct View {
     pub feed_latency: Option<(i64, i64)>,
     /// The journal's fault, if it has one.
     pub journal_fault: Option<String>,
+    /// The last change of each limit by a command, by the check's number and the instrument (or `NONE`).
+    pub limits: BTreeMap<(u8, u32), OperatorRecord>,
     /// The last commands and what became of them, the oldest first.
     pub operators: VecDeque<OperatorRecord>,
     /// Market data that the journal had no room for (live: orders and control went on), as its notes tell it.
@@ -183,7 +193,7 @@ impl Recorder {
                     }
                     view.take_in(slot, &setup.tsc);
                     if let (Some(ticks), Some(now)) = (&setup.ticks, now)
-                        && slot.input.kind >= InputKind::Depth.code()
+                        && is_tick(slot.input.kind)
                     {
                         ticks.tick(slot.input.source, slot.input.instrument, now);
                     }
@@ -239,6 +249,15 @@ impl Recorder {
     }
 }
 
+/// Whether the input tells a price: what says nothing of the market (a gap, a status, what could not be read) makes no data
+/// fresh.
+const fn is_tick(kind: u8) -> bool {
+    matches!(
+        InputKind::from_code(kind),
+        Some(InputKind::Depth | InputKind::Trade | InputKind::Quote | InputKind::Bar | InputKind::OrderEvent)
+    )
+}
+
 impl View {
     /// Takes in one slot.
     #[inline]
@@ -275,7 +294,7 @@ impl View {
             if self.operators.len() == OPERATORS_KEPT {
                 self.operators.pop_front();
             }
-            self.operators.push_back(OperatorRecord {
+            let record = OperatorRecord {
                 sequence: slot.input.sequence,
                 at: slot.input.ts_recv,
                 instrument: slot.input.instrument,
@@ -283,7 +302,12 @@ impl View {
                 outcome: slot.risk.operator,
                 before: slot.risk.value,
                 now: slot.risk.limit,
-            });
+            };
+            if record.is_limit_change() {
+                // Beside the list, which forgets.
+                self.limits.insert((record.command.limit, record.instrument.0), record);
+            }
+            self.operators.push_back(record);
         }
         if slot.input.kind >= InputKind::Depth.code() && slot.market.feed_latency != crate::types::time::NO_TIME {
             let latency = slot.market.feed_latency;

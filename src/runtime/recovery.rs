@@ -29,9 +29,20 @@ pub struct Restored {
     /// Latest time of an audit record.
     pub time_last: UnixNanos,
     /// Kills that were latched and not released, with who did it and why.
-    pub kills: BTreeMap<KillScope, (String, String)>,
+    pub kills: BTreeMap<KillScope, StandingKill>,
     /// Records read.
     pub records: u64,
+}
+
+/// A kill that nobody has released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingKill {
+    /// Its number in the process that it was latched in; 0 = not known.
+    pub number: i128,
+    /// Who.
+    pub who: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// Restores risk and execution from the audit log of `dir`.
@@ -79,9 +90,11 @@ impl Restored {
             Some(InputKind::Gate) => {
                 let change: &GateChange = input.payload();
                 if change.reason == GateReason::Kill.code() && change.closed != 0 {
-                    let unnamed = || ("?".to_owned(), "killed before the restart".to_owned());
+                    let reason = "killed before the restart".to_owned();
+                    let unnamed = || StandingKill { number: 0, who: "?".to_owned(), reason };
                     self.kills.entry(KillScope::Host).or_insert_with(unnamed);
                 } else if change.reason == GateReason::Kill.code() {
+                    // Told when no kill of the host stood any more.
                     self.kills.remove(&KillScope::Host);
                 }
             }
@@ -90,9 +103,13 @@ impl Restored {
                 let scope = KillScope::of(command.scope(), command.scope_id, input.instrument);
                 match command.action() {
                     Some(OperatorAction::Kill) => {
-                        self.kills.insert(scope, (command.who().into_owned(), command.reason().into_owned()));
+                        let (who, reason) = (command.who().into_owned(), command.reason().into_owned());
+                        self.kills.insert(scope, StandingKill { number: command.new, who, reason });
                     }
-                    Some(OperatorAction::Release) => {
+                    // Of this very kill: a newer one may have come to the record before its release.
+                    Some(OperatorAction::Release)
+                        if self.kills.get(&scope).is_none_or(|kill| kill.number <= command.new) =>
+                    {
                         self.kills.remove(&scope);
                     }
                     _ => {}

@@ -463,6 +463,8 @@ impl Simulation {
             }
             if self.sequencer.has_news() {
                 self.sequencer.tell(self.ledger.counts.last, ahead!(self));
+                // What that leads to (cancels) is next, not what was waited for.
+                return false;
             }
             pacer.rest(wait);
         }

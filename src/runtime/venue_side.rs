@@ -6,7 +6,7 @@ use super::patience::Patience;
 use super::sequencer::Meanwhile;
 use crate::control::gate::Gate;
 use crate::event::execution::CommandKind;
-use crate::event::input::{Input, InputKind};
+use crate::event::input::{GateReason, Input, InputKind};
 use crate::event::report::{ExecType, Report, VenueReason};
 use crate::ring::spsc;
 use crate::types::ids::{Sequence, SourceId};
@@ -217,6 +217,12 @@ impl VenueSide {
         // An instrument that is not known has no venue: such an order may not leave.
         let passes = || {
             if !written {
+                gate.stopped_one();
+                return false;
+            }
+            if self.patience.as_ref().is_some_and(|patience| !patience.is_looked_after(gate)) {
+                // Told to risk and the record; whoever watches lifts it with the next look.
+                gate.hold(GateReason::Fault);
                 gate.stopped_one();
                 return false;
             }

@@ -4,7 +4,7 @@ use crate::support::{arg, run_json, tickpath};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey as _;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
@@ -100,6 +100,18 @@ impl Host {
         (status, answer.body_mut().read_json().unwrap_or(Value::Null))
     }
 
+    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent
+            .post(format!("{}{path}", self.url))
+            .header("Authorization", format!("Bearer {TOKEN}"))
+            .header("X-Operator", "ada")
+            .send_json(body)
+            .unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.body_mut().read_json().unwrap_or(Value::Null))
+    }
+
     fn state(&self) -> Value {
         self.get("/state").1
     }
@@ -174,7 +186,7 @@ fn a_kill_cancels_closes_confirms_and_stays_until_a_person_releases_it() {
     );
     println!("kill from the command line: confirmed after {:?}", begun.elapsed());
     let state = host.state();
-    assert_eq!(state["exposures"], serde_json::json!([]));
+    assert_eq!(state["exposures"], json!([]));
     assert_eq!((&state["state"], &state["gate"]["open"]), (&Value::from("HALTED"), &Value::from(false)));
     let source = &state["kill_switch"]["sources"][0];
     assert_eq!(
@@ -206,20 +218,86 @@ fn a_kill_cancels_closes_confirms_and_stays_until_a_person_releases_it() {
 }
 
 #[test]
-fn a_killed_instrument_stops_alone() {
+fn a_killed_part_stops_alone() {
     let host = Host::run(&[]);
     host.wait_ready();
     host.wait("orders", "/health", |_, health| health["orders"].as_u64() > Some(1));
-    let (_, limits) = host.get("/limits");
-    assert!(limits["limits"].as_array().unwrap().len() >= 20);
     host.check(&["kill", "--scope", "strategy", "--id", "0", "--reason", "odd"], 0, "no order of strategy:0 rests");
     let orders = host.get("/health").1["orders"].clone();
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(host.get("/health").1["orders"], orders);
     assert_eq!(host.state()["state"], "READY", "the host goes on");
-    host.check(&["status"], 0, "strategy 0 is halted: odd");
+    host.check(&["status"], 0, "strategy:0 is halted: odd");
     host.check(&["kill", "--scope", "strategy", "--id", "0", "--release", "--reason", "mended"], 0, "released");
     host.wait("orders again", "/health", |_, health| health["orders"].as_u64() > orders.as_u64());
+
+    // One instrument, of those that there are: what somebody else said of it outlives the release.
+    host.check(&["kill", "--scope", "instrument", "--id", "NONESUCH", "--reason", "x"], 6, "BTCUSDT");
+    let name = "BTCUSDT";
+    let post = |path: &str, body: Value| host.post(path, &body);
+    let scope = format!("instrument:{name}");
+    assert_eq!(post(&format!("/state/{scope}"), json!({"state": "reducing", "reason": "news"})).0, 200);
+    host.check(&["kill", "--scope", "instrument", "--id", name, "--reason", "odd"], 0, "KILLED");
+    host.check(&["kill", "--scope", "instrument", "--id", name, "--release", "--reason", "ok"], 0, "released");
+    let (_, told) = host.stop();
+    let states: Vec<&Value> =
+        told.iter().filter(|r| r["action"].as_str().is_some_and(|a| a.starts_with("set_state"))).collect();
+    assert_eq!(states.len(), 1, "the release said nothing of the state that somebody else had set: {states:?}");
+    assert_eq!((acts(&told, "kill").len(), acts(&told, "release").len()), (2, 2));
+}
+
+/// The host itself decides, not a stand-in: what is refused is told as refused, and what only stops is never refused.
+#[test]
+fn commands_say_what_became_of_them() {
+    let host = Host::run(&[]);
+    host.wait_ready();
+    let limit = |scope: &str, name: &str| -> Value {
+        let all = host.get("/limits").1["limits"].as_array().unwrap().clone();
+        all.into_iter().find(|l| l["limit"] == name && l["scope"] == scope).unwrap_or(Value::Null)
+    };
+    let notional = limit("host", "max_order_notional")["value"].as_str().unwrap().to_owned();
+    let set =
+        |old: &str, new: &str| json!({"limit": "max_order_notional", "old": old, "new": new, "reason": "smaller"});
+    let reason = |answer: &(u16, Value)| answer.1["reason"].as_str().unwrap_or("").to_owned();
+    // Looser than its ceiling: risk says no, in the record too.
+    let beyond = host.post("/limits", &set(&notional, "99999999"));
+    assert_eq!((beyond.0, reason(&beyond)), (409, "beyond_ceiling".to_owned()), "{}", beyond.1);
+    assert_eq!(host.post("/limits", &set(&notional, "40000")).0, 200);
+    assert_eq!(
+        (limit("host", "max_order_notional")["value"].as_str(), limit("host", "max_order_notional")["was"].as_str()),
+        (Some("40000"), Some(notional.as_str()))
+    );
+    let stale = host.post("/limits", &set(&notional, "30000"));
+    assert_eq!(stale.0, 409, "{}", stale.1);
+    assert!(limit("host", "max_gross_notional")["used"].is_string(), "what is used is told");
+    let nothing = host.post("/reenable", &json!({"scope": "host", "reason": "try"}));
+    assert_eq!((nothing.0, reason(&nothing)), (409, "nothing_stopped".to_owned()), "{}", nothing.1);
+    // The same number again: a limit has no second effect, a kill has.
+    let kill = json!({"scope": "host", "reason": "panic button", "request": 7});
+    assert_eq!(host.post("/kill", &kill).0, 200);
+    let number = |state: &Value| state["kill_switch"]["sources"][0]["number"].as_u64();
+    let first = number(&host.state()).unwrap();
+    let release = |number: u64| host.post("/kill/release", &json!({"number": number, "reason": "mended"}));
+    assert_eq!(release(first).0, 200);
+    assert_eq!(host.post("/kill", &kill).0, 200);
+    host.wait("halted again", "/state", |_, state| state["state"] == "HALTED");
+    let second = number(&host.state()).unwrap();
+    assert!(second > first);
+    let older = release(first);
+    assert_eq!((older.0, reason(&older)), (409, "kill_switch_newer_kill".to_owned()), "{}", older.1);
+    assert_eq!(host.state()["state"], "HALTED");
+    assert_eq!(release(second).0, 200);
+    let (dir, told) = host.stop();
+    let outcomes: Vec<&str> = acts(&told, "set_limit").iter().map(|r| r["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes.len(), 2, "{outcomes:?}");
+    assert!(outcomes[0].starts_with("beyond_ceiling") && outcomes[1].starts_with("accepted"), "{outcomes:?}");
+    // A tighter limit outlives the process, and is shown, so that it can be changed again.
+    let host = Host::start_in(dir, &["run", "--plain"], &[]);
+    host.wait_ready();
+    let (_, limits) = host.get("/limits");
+    let now = limits["limits"].as_array().unwrap().iter().find(|l| l["limit"] == "max_order_notional").unwrap();
+    assert_eq!(now["value"], "40000");
+    assert_eq!(host.post("/limits", &set("40000", "35000")).0, 200);
     host.stop();
 }
 
@@ -377,7 +455,7 @@ fn live_is_enabled_by_two_people_and_ends_with_either() {
     sign("bob");
     host.wait("enabled", "/enable", |_, now| now["valid"] == true);
     let now = host.get("/enable").1;
-    assert_eq!((&now["signed_by"], &now["ticket"]), (&serde_json::json!(["ada", "bob"]), &"OPS-17".into()));
+    assert_eq!((&now["signed_by"], &now["ticket"]), (&json!(["ada", "bob"]), &"OPS-17".into()));
     host.wait("the gate knows", "/state", |_, state| !reasons(state).contains(&"enablement".to_owned()));
     println!("enabled by two people; what else holds the gate here: {:?}", reasons(&host.state()));
     verb(&["enable", "revoke", "--record", &record[..12], "--person", "bob", "--reason", "storm"], 0);

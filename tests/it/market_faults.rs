@@ -31,11 +31,10 @@ impl Stream {
 
     fn depth(&mut self, id: u64) {
         let (at, qty) = (BASE + self.millis, id % 9 + 1);
-        let (side, px) = if id % 2 == 0 { ("b", 1000 + id % 3) } else { ("a", 1010 + id % 3) };
-        let (bids, asks) = if side == "b" {
-            (format!("[[\"{}.00\",\"{qty}.0\"]]", px), "[]".to_owned())
+        let (bids, asks) = if id.is_multiple_of(2) {
+            (format!("[[\"{}.00\",\"{qty}.0\"]]", 1000 + id % 3), "[]".to_owned())
         } else {
-            ("[]".to_owned(), format!("[[\"{}.00\",\"{qty}.0\"]]", px))
+            ("[]".to_owned(), format!("[[\"{}.00\",\"{qty}.0\"]]", 1010 + id % 3))
         };
         self.line(&format!(
             r#"{{"stream":"abcusdt@depth","data":{{"e":"depthUpdate","E":{at},"s":"ABCUSDT","U":{id},"u":{id},"b":{bids},"a":{asks}}}}}"#

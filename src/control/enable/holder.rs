@@ -150,7 +150,8 @@ impl Holder {
         match store.requests() {
             Ok(records) => {
                 self.trouble = None;
-                self.told.retain(|record, _| records.binary_search(record).is_ok());
+                // What was final stays so, also if its files are taken away and put back.
+                self.told.retain(|record, why| why.is_final() || records.binary_search(record).is_ok());
                 for record in records {
                     self.consider(record, store, keyring, facts, now, &mut changes);
                     if self.live.is_some() {

@@ -90,6 +90,19 @@ impl Store {
         Ok(store)
     }
 
+    /// The folder as it stands: a store whose used nonces are gone is none, and is not made anew.
+    ///
+    /// # Errors
+    /// It is not there, or not whole.
+    pub fn reopen(dir: &Path) -> Result<Self, StoreError> {
+        let store = Self { dir: dir.to_owned() };
+        let nonces = store.nonces();
+        if fs::metadata(&nonces).map_err(io_error(&nonces))?.is_dir() {
+            return Ok(store);
+        }
+        Err(StoreError::Stray { path: nonces, what: "a file stands where the folder of used nonces must be" })
+    }
+
     /// Its path.
     pub fn dir(&self) -> &Path {
         &self.dir

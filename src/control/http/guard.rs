@@ -85,8 +85,9 @@ pub async fn authorise(State(shared): State<Arc<Shared>>, mut request: Request, 
     }
     match operator_of(&shared, request.headers()) {
         Ok(operator) => {
-            // A kill is never held up.
-            if request.uri().path() != "/kill" && shared.traffic.commands.check().is_err() {
+            // What only stops is never held up.
+            let stops = matches!(request.uri().path(), "/kill" | "/stop" | "/cancel" | "/flatten" | "/restrict");
+            if !stops && shared.traffic.commands.check().is_err() {
                 return Failure::too_many("too_many_commands", "more commands than [http] commands_per_second allows")
                     .into_response();
             }

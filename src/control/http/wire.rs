@@ -2,6 +2,7 @@
 
 use super::word::{Amount, LimitName, Reason, RequestNumber, ScopeWord, StateWord, Ticket};
 use crate::control::alerts::Standing;
+use crate::control::mode::{Routing, refusals};
 use crate::control::plane::ledger::Request;
 use crate::control::plane::view::{
     Agent, Enablement, ExecutionState, Exposure, Heartbeat, KillSwitch, Limit, Mode, Process, ScopeNow, Situation,
@@ -74,6 +75,14 @@ bodies! {
         /// Also close what is held.
         #[serde(default)]
         flatten: bool,
+    }
+    /// The release of a kill.
+    Release, r#"{"scope": "host", "number": 1, "reason": "mended"}"# {
+        /// Of what; the whole host if it is not given.
+        #[serde(default = "ScopeWord::host")]
+        scope: ScopeWord,
+        /// Number of the kill that you looked at, as `GET /state` shows it: a newer one stays.
+        number: u32,
     }
     /// A command about a scope.
     Scoped, r#"{"scope": "instrument:BTCUSDT.BINANCE_USDM", "reason": "close it by hand"}"# {
@@ -193,7 +202,7 @@ pub struct GateNow {
 pub struct BrokerRouting {
     /// All conditions hold.
     pub allowed: bool,
-    /// Those that do not.
+    /// Those that do not, as the contract names them, the weightiest first.
     pub missing: Vec<String>,
 }
 
@@ -242,18 +251,15 @@ pub struct AlertsNow {
 impl State {
     /// All of it at one moment.
     pub fn new(now: Situation, heartbeat: &Heartbeat, enablement: Enablement, requests: Vec<Request>) -> Self {
-        let missing: Vec<String> = [
-            (now.state == ExecutionState::Ready, "state READY"),
-            (now.mode == Mode::Live, "mode LIVE"),
-            (!now.kill_switch.halted && now.kill_switch.sources.is_empty(), "kill switch off"),
-            (heartbeat.is_fresh(), "fresh market data"),
-            (enablement.valid, "a valid two-person enablement"),
-            (now.gate.is_empty(), "an open gate"),
-        ]
-        .iter()
-        .filter(|(holds, _)| !holds)
-        .map(|(_, what)| (*what).to_owned())
-        .collect();
+        let routing = Routing {
+            state: now.state,
+            mode: now.mode,
+            killed: now.kill_switch.halted || !now.kill_switch.sources.is_empty(),
+            fresh: heartbeat.is_fresh(),
+            enabled: enablement.valid,
+        };
+        let gate = (!now.gate.is_empty()).then(|| "gate_closed".to_owned());
+        let missing: Vec<String> = refusals(&routing).iter().map(ToString::to_string).chain(gate).collect();
         let reasons = now.gate.iter().map(|reason| GateReasonNow {
             name: reason.name().to_owned(),
             runbook: runbook::of_gate(*reason).map_or("index", |book| book.name).to_owned(),

@@ -8,8 +8,10 @@ use super::intake::Checked;
 use super::wire::{self, Why};
 use super::word::ScopeWord;
 use crate::control::plane::ledger::{Request, Seen};
-use crate::control::plane::view::iso;
+use crate::control::plane::view::{Limit, iso};
 use crate::control::plane::{Action, Command, Refused, ScopeId};
+use crate::event::operator::Scope;
+use crate::event::risk::OperatorOutcome;
 use crate::types::decimal::format_decimal;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -39,7 +41,9 @@ async fn submit(plane: &Shared, operator: &Operator, action: Action, scope: Scop
             ticket: why.ticket.map(|t| t.as_str().to_owned()).unwrap_or_default(),
             reason: why.reason.kept().to_owned(),
         };
-        match ledger.seen(&command) {
+        // A kill is done whatever its number: twice is no harm, and not at all is.
+        let seen = if matches!(command.action, Action::Kill { .. }) { Seen::New } else { ledger.seen(&command) };
+        match seen {
             Seen::Repeat => {}
             Seen::Reused => {
                 return Err(Failure::new(
@@ -62,6 +66,16 @@ async fn submit(plane: &Shared, operator: &Operator, action: Action, scope: Scop
         number
     };
     let answer = written(plane, request).await;
+    if let Some(outcome) = answer.outcome.as_deref().filter(|outcome| *outcome != OperatorOutcome::Accepted.name()) {
+        let sequence = answer.sequence.unwrap_or(0);
+        return Err(Failure::new(
+            StatusCode::CONFLICT,
+            outcome,
+            format!(
+                "risk did not do it: {outcome} (request {request}, journaled as sequence {sequence}); nothing has changed"
+            ),
+        ));
+    }
     let done = answer.sequence.is_some() || answer.in_force;
     Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(answer)).into_response())
 }
@@ -70,7 +84,7 @@ async fn submit(plane: &Shared, operator: &Operator, action: Action, scope: Scop
 fn look_ahead(plane: &Shared, command: &Command) -> Option<Refused> {
     match command.action {
         Action::Recover => Refused::recover(&plane.host.situation(), &plane.host.heartbeat()),
-        Action::ReleaseKill if command.scope == ScopeId::HOST => Refused::release(&plane.host.situation()),
+        Action::ReleaseKill { .. } if command.scope == ScopeId::HOST => Refused::release(&plane.host.situation()),
         _ => None,
     }
 }
@@ -101,13 +115,15 @@ async fn written(plane: &Shared, number: u64) -> Request {
 }
 
 fn forgotten(plane: &Shared, number: u64) -> Request {
-    let sequence = plane.host.journaled(number);
+    let journaled = plane.host.journaled(number);
+    let sequence = journaled.map(|j| j.sequence);
     Request {
         request: number,
         action: String::new(),
         scope: String::new(),
         status: if sequence.is_some() { "journaled" } else { "queued" }.to_owned(),
         sequence,
+        outcome: journaled.map(|j| j.outcome.name().to_owned()),
         in_force: false,
         who: String::new(),
         ticket: String::new(),
@@ -136,9 +152,9 @@ pub async fn kill(State(plane): Plane, operator: Operator, Checked(body): Checke
 }
 
 /// Takes back a kill that was latched by a command. What the environment or the file still says stays.
-#[utoipa::path(post, path = "/kill/release", tag = "commands", request_body = wire::Scoped, responses((status = 200, body = Request, description = "Done")))]
-pub async fn release(State(plane): Plane, operator: Operator, Checked(body): Checked<wire::Scoped>) -> Answer {
-    submit(&plane, &operator, Action::ReleaseKill, body.scope.0.clone(), Why::from(&body)).await
+#[utoipa::path(post, path = "/kill/release", tag = "commands", request_body = wire::Release, responses((status = 200, body = Request, description = "Done")))]
+pub async fn release(State(plane): Plane, operator: Operator, Checked(body): Checked<wire::Release>) -> Answer {
+    submit(&plane, &operator, Action::ReleaseKill { number: body.number }, body.scope.0.clone(), Why::from(&body)).await
 }
 
 /// Close what the scope holds; also while halted. Only makes positions smaller.
@@ -201,6 +217,11 @@ pub async fn set_limit(State(plane): Plane, operator: Operator, Checked(body): C
     let limit = limits
         .iter()
         .find(|limit| limit.name == body.limit.as_str() && limit.scope == body.scope.0)
+        // An instrument without a limit of its own has the host's.
+        .or_else(|| {
+            let of_host = |limit: &&Limit| limit.name == body.limit.as_str() && limit.scope == ScopeId::HOST;
+            limits.iter().find(of_host).filter(|_| body.scope.0.scope() == Scope::Instrument)
+        })
         .ok_or_else(|| {
             let known = limits.iter().map(|limit| format!("{} of {}", limit.name, limit.scope)).collect();
             Refused::Unknown { what: "limit", given: format!("{} of {}", body.limit.as_str(), body.scope.0), known }

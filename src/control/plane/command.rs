@@ -13,7 +13,10 @@ pub enum Action {
         flatten: bool,
     },
     /// Take back a kill. It does not make anything READY.
-    ReleaseKill,
+    ReleaseKill {
+        /// Number of the kill that was looked at: a newer one stays.
+        number: u32,
+    },
     /// DEGRADED or ERROR to READY.
     Recover,
     /// End the process in order.
@@ -45,11 +48,20 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether it can only stop or make smaller: never refused for a rate, for want of room, or for a number used before.
+    pub const fn only_reduces(&self) -> bool {
+        match self {
+            Self::Kill { .. } | Self::Stop | Self::Flatten | Self::CancelAll | Self::Restrict => true,
+            Self::SetState(state) => !matches!(state, ScopeState::Active),
+            _ => false,
+        }
+    }
+
     /// Its name in answers and logs.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Kill { .. } => "kill",
-            Self::ReleaseKill => "release_kill",
+            Self::ReleaseKill { .. } => "release_kill",
             Self::Recover => "recover",
             Self::Stop => "stop",
             Self::SetState(_) => "set_state",
@@ -88,7 +100,7 @@ impl Command {
     /// `None` for what is no operator input: a kill, its release and a recovery become gate changes, a stop ends the run.
     pub fn operator(&self, scope_id: u32) -> Option<OperatorCommand> {
         let action = match self.action {
-            Action::Kill { .. } | Action::ReleaseKill | Action::Recover | Action::Stop => return None,
+            Action::Kill { .. } | Action::ReleaseKill { .. } | Action::Recover | Action::Stop => return None,
             Action::SetState(_) => OperatorAction::SetState,
             Action::SetLimit { .. } => OperatorAction::SetLimit,
             Action::Flatten => OperatorAction::Flatten,
@@ -261,7 +273,9 @@ mod tests {
         assert_eq!((payload.who().as_ref(), payload.ticket().as_ref()), ("ada", "OPS-1"));
         command.action = Action::SetState(ScopeState::Reducing);
         assert_eq!(command.operator(0).unwrap().state(), Some(ScopeState::Reducing));
-        for action in [Action::Kill { flatten: false }, Action::ReleaseKill, Action::Recover, Action::Stop] {
+        for action in
+            [Action::Kill { flatten: false }, Action::ReleaseKill { number: 1 }, Action::Recover, Action::Stop]
+        {
             command.action = action;
             assert!(command.operator(0).is_none());
         }

@@ -3,6 +3,7 @@
 use super::Host;
 use super::command::Command;
 use super::view::iso;
+use crate::event::risk::OperatorOutcome;
 use crate::types::time::UnixNanos;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -19,6 +20,7 @@ struct Entry {
     command: Command,
     at: UnixNanos,
     sequence: Option<u64>,
+    outcome: Option<OperatorOutcome>,
     in_force: bool,
 }
 
@@ -35,6 +37,8 @@ pub struct Request {
     pub status: String,
     /// The sequence of its input, once it is in the journal.
     pub sequence: Option<u64>,
+    /// What became of it there: `accepted`, or why it was not done; null until it is in the journal.
+    pub outcome: Option<String>,
     /// Whether it has its effect without waiting for the journal (a kill).
     pub in_force: bool,
     /// Who.
@@ -97,13 +101,21 @@ impl Ledger {
         if self.entries.len() == KEPT {
             self.entries.pop_front();
         }
-        self.entries.push_back(Entry { command, at, sequence: accepted.sequence, in_force: accepted.in_force });
+        self.entries.push_back(Entry {
+            command,
+            at,
+            sequence: accepted.sequence,
+            outcome: accepted.sequence.map(|_| OperatorOutcome::Accepted),
+            in_force: accepted.in_force,
+        });
     }
 
     /// Asks the host about everything that is still on its way.
     pub fn refresh(&mut self, host: &dyn Host) {
         for entry in self.entries.iter_mut().filter(|e| e.sequence.is_none()) {
-            entry.sequence = host.journaled(entry.command.request);
+            if let Some(journaled) = host.journaled(entry.command.request) {
+                (entry.sequence, entry.outcome) = (Some(journaled.sequence), Some(journaled.outcome));
+            }
         }
     }
 
@@ -123,13 +135,14 @@ impl Ledger {
 }
 
 fn show(entry: &Entry) -> Request {
-    let Entry { command, at, sequence, in_force } = entry;
+    let Entry { command, at, sequence, outcome, in_force } = entry;
     Request {
         request: command.request,
         action: command.action.name().to_owned(),
         scope: command.scope.to_string(),
         status: if sequence.is_some() { "journaled" } else { "queued" }.to_owned(),
         sequence: *sequence,
+        outcome: outcome.map(|outcome| outcome.name().to_owned()),
         in_force: *in_force,
         who: command.who.clone(),
         ticket: command.ticket.clone(),

@@ -26,8 +26,18 @@ pub use command::{Accepted, Action, Command, Refused};
 pub use scope::ScopeId;
 pub use scrape::Scrape;
 
+use crate::event::risk::OperatorOutcome;
 use crate::types::time::UnixNanos;
 use view::{Agent, Enablement, Heartbeat, Limit, Process, Situation};
+
+/// A command in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Journaled {
+    /// The sequence of its input.
+    pub sequence: u64,
+    /// What risk made of it: only `Accepted` was done.
+    pub outcome: OperatorOutcome,
+}
 
 /// The running host, as the control plane sees it. See the module for what an implementer must hold to.
 pub trait Host: Send + Sync + 'static {
@@ -61,7 +71,7 @@ pub trait Host: Send + Sync + 'static {
     /// [`Refused`]; then nothing has changed.
     fn command(&self, command: &Command) -> Result<Accepted, Refused>;
 
-    /// The sequence of the input that the request became, once it is in the journal. Asked soon after the command, so the
+    /// The input that the request became, once it is in the journal, and what became of it. Asked soon after the command, so the
     /// last 1 024 requests are enough.
-    fn journaled(&self, request: u64) -> Option<u64>;
+    fn journaled(&self, request: u64) -> Option<Journaled>;
 }

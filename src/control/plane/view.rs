@@ -103,6 +103,8 @@ pub struct Agent {
 pub struct KillSource {
     /// `environment`, `file`, `http`, `signal`, `command`, …
     pub name: String,
+    /// Number of a latched kill: a release names it, so that it never takes back a newer one that nobody has looked at.
+    pub number: Option<u32>,
     /// Whether it stays until somebody releases it (true), or goes with its cause (the file, the variable: false).
     pub latched: bool,
     /// Who set it; empty if nobody in person.
@@ -118,7 +120,7 @@ pub struct KillSource {
 impl KillSource {
     /// A source without particulars.
     pub fn new(name: &str, latched: bool) -> Self {
-        Self { name: name.to_owned(), latched, who: String::new(), reason: String::new(), since: NO_TIME }
+        Self { name: name.to_owned(), number: None, latched, who: String::new(), reason: String::new(), since: NO_TIME }
     }
 }
 
@@ -165,6 +167,8 @@ pub struct ScopeNow {
     pub state: String,
     /// Why.
     pub reason: String,
+    /// Number of its kill, for the release; null if it is no kill.
+    pub kill: Option<u32>,
 }
 
 /// What is held, rests or is under way in an instrument. Quantities in whole units, as exact decimals.

@@ -137,7 +137,17 @@ impl World {
         let (action, scope) = (command.action().unwrap(), command.scope().unwrap());
         let inside: Vec<usize> = (0..self.one.len()).filter(|i| self.is_in(*i, about, command)).collect();
         match action {
-            A::Enable | A::Revoke | A::Kill | A::Release | A::Recover | A::Stop => {}
+            A::Enable | A::Revoke | A::Recover | A::Stop => {}
+            A::Kill | A::Release => {
+                let to = action == A::Kill;
+                match scope {
+                    Scope::Host => {}
+                    Scope::Strategy => self.killed[0] = to,
+                    Scope::Venue if command.scope_id == 6 => self.killed[1] = to,
+                    Scope::Venue => {}
+                    Scope::Instrument => self.one[about.unwrap()].killed = to,
+                }
+            }
             A::SetState => match scope {
                 Scope::Host => self.states[0] = command.state,
                 Scope::Strategy => self.states[1] = command.state,

@@ -112,6 +112,7 @@ pub(super) struct One {
     pub(super) own: BTreeSet<usize>,
     pub(super) state: u8,
     pub(super) restricted: bool,
+    pub(super) killed: bool,
     pub(super) flatten: bool,
     pub(super) approvals: Tokens,
     pub(super) executions: [Tokens; 2],
@@ -131,6 +132,8 @@ pub(super) struct World {
     pub(super) limits: [i128; ROWS],
     /// Host, strategy, venue.
     pub(super) states: [u8; 3],
+    /// Strategy, venue.
+    pub(super) killed: [bool; 2],
     pub(super) approvals: Tokens,
     pub(super) messages: Tokens,
     pub(super) day_stopped: Option<i64>,
@@ -189,6 +192,7 @@ impl One {
             own: BTreeSet::new(),
             state: 1,
             restricted: false,
+            killed: false,
             flatten: false,
             approvals: Tokens::default(),
             executions: [Tokens::default(); 2],
@@ -245,6 +249,7 @@ impl World {
             orders: BTreeMap::new(),
             limits: rules.configured,
             states: [1; 3],
+            killed: [false; 2],
             approvals: Tokens::default(),
             messages: Tokens::default(),
             day_stopped: None,
@@ -280,6 +285,9 @@ impl World {
     }
 
     pub(super) fn state(&self, i: usize) -> u8 {
+        if self.one[i].killed || self.killed != [false; 2] {
+            return 3;
+        }
         self.states.iter().copied().max().unwrap().max(self.one[i].state)
     }
 

@@ -42,9 +42,9 @@ fn recovery_is_refused_as_the_contract_says() {
     check(by("http"), "/recover", json!({}), 409, "kill_switch_enabled");
     let stale = |i: &mut super::desk::Inside| (i.state, i.tick_age) = (ExecutionState::Degraded, None);
     check(stale, "/recover", json!({}), 503, "marketdata_stale");
-    check(by("file"), "/kill/release", json!({"scope": "host"}), 409, "kill_switch_enabled");
-    check(by("http"), "/kill/release", json!({"scope": "host"}), 200, "");
-    check(|_| {}, "/kill/release", json!({"scope": "host"}), 409, "kill_switch_not_set");
+    check(by("file"), "/kill/release", json!({"scope": "host", "number": 1}), 409, "kill_switch_enabled");
+    check(by("http"), "/kill/release", json!({"scope": "host", "number": 1}), 200, "");
+    check(|_| {}, "/kill/release", json!({"scope": "host", "number": 1}), 409, "kill_switch_not_set");
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn state_tells_where_execution_stands() {
         (&state["state"], &state["mode"], &state["gate"]["open"]),
         (&json!("READY"), &json!("PAPER"), &json!(true))
     );
-    assert_eq!(state["broker_routing"]["missing"], json!(["mode LIVE", "a valid two-person enablement"]));
+    assert_eq!(state["broker_routing"]["missing"], json!(["agent_mode_not_live:PAPER", "live_not_enabled"]));
     stand.desk.inside().tick_age = None;
     stand.desk.inside().kills = vec![KillSource::new("file", false)];
     let state = stand.get("/state").json();

@@ -6,9 +6,10 @@ use tickpath::control::plane::view::{
     Agent, Enablement, ExecutionState, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, Mode, Process, Situation,
     Transition,
 };
-use tickpath::control::plane::{Accepted, Action, Command, Host, Refused, ScopeId, Scrape};
+use tickpath::control::plane::{Accepted, Action, Command, Host, Journaled, Refused, ScopeId, Scrape};
 use tickpath::event::input::GateReason;
 use tickpath::event::operator::Scope;
+use tickpath::event::risk::OperatorOutcome;
 use tickpath::metric::counts::Counts;
 use tickpath::metric::latency::LatencySet;
 use tickpath::types::decimal::format_decimal;
@@ -167,6 +168,7 @@ impl Inside {
         match &command.action {
             Action::Kill { .. } if scope == Scope::Host => {
                 self.kills.push(KillSource {
+                    number: Some(1),
                     who: command.who.clone(),
                     reason: command.reason.clone(),
                     since: NOW,
@@ -174,7 +176,7 @@ impl Inside {
                 });
                 self.go(ExecutionState::Halted, "kill_switch");
             }
-            Action::ReleaseKill if scope == Scope::Host => {
+            Action::ReleaseKill { .. } if scope == Scope::Host => {
                 if let Some(refused) = Refused::release(&self.situation()) {
                     return Err(refused);
                 }
@@ -280,7 +282,8 @@ impl Host for Desk {
         self.inside().take(command)
     }
 
-    fn journaled(&self, request: u64) -> Option<u64> {
-        self.inside().journal.get(&request).copied()
+    fn journaled(&self, request: u64) -> Option<Journaled> {
+        let sequence = self.inside().journal.get(&request).copied()?;
+        Some(Journaled { sequence, outcome: OperatorOutcome::Accepted })
     }
 }
