@@ -486,7 +486,9 @@ pub(super) fn start_with(
             problems.fatal(Complaint::new("the loader thread panicked"));
         }
         if !generated && ended == Ended::Data && problems.is_clean() && counts.events == 0 {
-            return Err(HostError::NothingToReplay { only: ", only definitions of instruments" });
+            let only =
+                if counts.gaps > 0 { ", only gaps between messages" } else { ", only definitions of instruments" };
+            return Err(HostError::NothingToReplay { only });
         }
         if ended == Ended::Data {
             problems.ask_packing(&paths, &|| !gate_of_run.is_stopping());
