@@ -490,9 +490,7 @@ pub(super) fn start_with(
                 if counts.gaps > 0 { ", only gaps between messages" } else { ", only definitions of instruments" };
             return Err(HostError::NothingToReplay { only });
         }
-        if ended == Ended::Data {
-            problems.ask_packing(&paths, &|| !gate_of_run.is_stopping());
-        }
+        problems.ask_packing(&paths, &|| ended == Ended::Data && !gate_of_run.is_stopping());
         Ok(Outcome {
             counts,
             ended,
