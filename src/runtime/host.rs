@@ -418,11 +418,11 @@ impl Body {
             problems.fatal(Complaint::new("the loader thread panicked"));
         }
         if !generated && ended == Ended::Data && problems.is_clean() && counts.events == 0 {
-            return Err(HostError::NothingToReplay { only: ", only definitions of instruments" });
+            let only =
+                if counts.gaps > 0 { ", only gaps between messages" } else { ", only definitions of instruments" };
+            return Err(HostError::NothingToReplay { only });
         }
-        if ended == Ended::Data {
-            problems.ask_packing(&self.paths, &|| !self.gate.is_stopping());
-        }
+        problems.ask_packing(&self.paths, &|| ended == Ended::Data && !self.gate.is_stopping());
         let instruments = directory.all().to_vec();
         Ok(Ran { counts, ended, notes, view, instruments, problems, seconds, stalls })
     }

@@ -14,16 +14,19 @@ use std::time::{Duration, Instant};
 /// A reader that gives some blocks of messages and then is at its file for a long time.
 struct Slow {
     given: u64,
+    messages: u64,
+    kind: FrameKind<'static>,
+    /// How long it is at its file behind them.
+    rest: Duration,
 }
 
-const MESSAGES: u64 = 10_000;
 const TRADE: &str = r#"{"stream":"abcusdt@trade","data":{"e":"trade","E":1700000000000,"s":"ABCUSDT","t":1,"p":"10.00","q":"1.000","T":1700000000000,"m":true}}"#;
 const LONG: Duration = Duration::from_secs(8);
 
 impl CaptureReader for Slow {
     fn advance(&mut self) -> Result<bool, CaptureError> {
-        if self.given == MESSAGES {
-            std::thread::sleep(LONG);
+        if self.given == self.messages {
+            std::thread::sleep(self.rest);
             return Ok(false);
         }
         self.given += 1;
@@ -34,7 +37,7 @@ impl CaptureReader for Slow {
         CapturedFrame {
             ts_recv: 1_700_000_000_000_000_000 + self.given as i64,
             bytes: TRADE.as_bytes(),
-            kind: FrameKind::Message,
+            kind: self.kind,
             sequence: 0,
             venue: None,
             number: self.given,
@@ -46,7 +49,7 @@ impl CaptureReader for Slow {
     }
 
     fn progress(&self) -> (u64, u64) {
-        (self.given, MESSAGES)
+        (self.given, self.messages)
     }
 
     fn format(&self) -> CaptureFormat {
@@ -75,7 +78,8 @@ fn replay(reader: Box<dyn CaptureReader>, limits: Limits) -> Running {
 #[test]
 fn a_run_that_is_stopped_does_not_wait_for_the_loader() {
     let begun = Instant::now();
-    let running = replay(Box::new(Slow { given: 0 }), Limits::default());
+    let slow = Slow { given: 0, messages: 10_000, kind: FrameKind::Message, rest: LONG };
+    let running = replay(Box::new(slow), Limits::default());
     while running.progress.events.load(Ordering::Relaxed) == 0 {
         assert!(begun.elapsed() < LONG / 2);
         std::thread::yield_now();
@@ -119,4 +123,16 @@ fn only_a_run_that_saw_all_data_asks_the_checksum_at_its_end() {
     };
     check(0, Ended::Data, true);
     check(50, Ended::Limit, false);
+}
+
+#[test]
+fn captures_without_a_message_say_what_they_hold() {
+    let check = |kind: FrameKind<'static>, expected: &str| {
+        let reader = Slow { given: 0, messages: 3, kind, rest: Duration::ZERO };
+        let Err(error) = replay(Box::new(reader), Limits::default()).wait() else {
+            panic!("that is nothing to replay")
+        };
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    check(FrameKind::Gap { from: 5, to: 9 }, "no market data, only gaps between messages;");
 }

@@ -57,6 +57,8 @@ crate::code_enum! {
 pub struct SimulationCounts {
     /// Market messages taken in (frames, also those that became no input).
     pub events: u64,
+    /// Gaps that the transport told.
+    pub gaps: u64,
     /// Inputs sequenced.
     pub inputs: u64,
     /// Orders and cancels that reached the venue.
@@ -558,6 +560,7 @@ impl Simulation {
     /// The transport tells that messages are missing.
     #[cold]
     fn on_gap(&mut self, frame: FrameRef, from: u64, to: u64, reason: GapReason) {
+        self.ledger.counts.gaps += 1;
         let gap = Gap { from, to, reason: reason.code(), reserved: [0; 7] };
         let input = Input::new(InputKind::Gap, source_of(frame.reader), InstrumentId::NONE, frame.ts_recv, &gap);
         self.publish(&input);
