@@ -20,16 +20,18 @@ use crate::event::risk::OperatorOutcome;
 use crate::metric::latency::SPANS;
 use crate::risk::check::Unit;
 use crate::risk::code;
-use crate::types::decimal::format_decimal;
+use crate::types::decimal::{Decimal, format_decimal};
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::{Instrument, VenueKind};
 use crate::types::price::Qty;
-use crate::types::time::{SECONDS, UnixNanos};
+use crate::types::time::{Nanos, SECONDS, UnixNanos};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 /// Agents of the roster that run inside the host, in the order of the data.
 const AGENTS: [&str; 5] = ["market-data", "feature", "signal", "risk", "execution"];
+/// Records that may wait for room before a command is told to come again (a kill never is).
+const RECORDS_WAITING: usize = 1024;
 /// The ensemble is the one strategy of a host.
 const STRATEGY: u32 = 0;
 
@@ -190,6 +192,25 @@ impl Overseer {
         self.keep_on_record(target.instrument, &record);
         self.look();
         Ok(Accepted { sequence: None, in_force: true })
+    }
+
+    /// A wanted position in the instrument's units, and until when by the market's time.
+    fn wanted(&self, scope: &ScopeId, target: &Target, size: &str, ttl: Nanos) -> Result<(i128, UnixNanos), Refused> {
+        let view = lock(&self.view);
+        let Some(known) = view.instruments.get(&target.instrument.0) else {
+            return Err(Refused::Conflict {
+                reason: "target_needs_an_instrument",
+                message: format!("a target is of one instrument, not of {scope}"),
+            });
+        };
+        let quantity =
+            Decimal::parse(size.as_bytes()).ok().and_then(|d| d.at_scale(known.instrument.qty_decimals).ok());
+        let quantity = quantity.ok_or_else(|| Refused::OutOfRange {
+            what: "size",
+            given: size.to_owned(),
+            expected: format!("a multiple of the lot, with at most {} decimals", known.instrument.qty_shown),
+        })?;
+        Ok((i128::from(quantity), known.slot.input.ts_recv.saturating_add(ttl)))
     }
 
     /// A change of a limit that the host refuses before risk is asked.
@@ -518,7 +539,12 @@ impl Host for Overseer {
                     reason: "no_such_command",
                     message: "the host has no such command".to_owned(),
                 })?;
-                if command.action.only_reduces() {
+                let mut operator = operator;
+                if let Action::Target { size, ttl } = &command.action {
+                    (operator.new, operator.until) = self.wanted(&command.scope, &target, size, *ttl)?;
+                }
+                let has_room = lock(&self.records).len() < RECORDS_WAITING;
+                if command.action.only_reduces() && has_room {
                     // Never refused for want of room.
                     self.keep_on_record(target.instrument, &operator);
                 } else {

@@ -20,7 +20,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Seeds that stand out wherever they are printed.
 fn seed(of: u8) -> [u8; 32] {
-    std::array::from_fn(|at| of.wrapping_mul(37).wrapping_add(at as u8 * 11) ^ 0xa5)
+    std::array::from_fn(|at| of.wrapping_mul(37).wrapping_add((at as u8).wrapping_mul(11)) ^ 0xa5)
 }
 
 impl Desk {

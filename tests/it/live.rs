@@ -272,6 +272,11 @@ fn commands_say_what_became_of_them() {
     assert!(limit("host", "max_gross_notional")["used"].is_string(), "what is used is told");
     let nothing = host.post("/reenable", &json!({"scope": "host", "reason": "try"}));
     assert_eq!((nothing.0, reason(&nothing)), (409, "nothing_stopped".to_owned()), "{}", nothing.1);
+    // A target of the desk goes through every check, and expires; one finer than the instrument is none.
+    let target = |size: &str| json!({"scope": "instrument:BTCUSDT", "direction": "long", "size": size, "ttl_seconds": 20, "reason": "the desk"});
+    assert_eq!(host.post("/target", &target("0.01")).0, 200);
+    host.wait("the target", "/state", |_, state| state["exposures"].to_string().contains("\"position\":\"0.01"));
+    assert_eq!(host.post("/target", &target("0.0000000001")).0, 409);
     // The same number again: a limit has no second effect, a kill has.
     let kill = json!({"scope": "host", "reason": "panic button", "request": 7});
     assert_eq!(host.post("/kill", &kill).0, 200);

@@ -29,6 +29,7 @@ fn table() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(write::release))
         .routes(routes!(write::stop))
         .routes(routes!(write::flatten))
+        .routes(routes!(write::target))
         .routes(routes!(write::cancel))
         .routes(routes!(write::restrict))
         .routes(routes!(write::unrestrict))

@@ -1,6 +1,6 @@
 //! Edge: the bodies of requests and answers. The API's document is made from these types.
 
-use super::word::{Amount, LimitName, Reason, RequestNumber, ScopeWord, StateWord, Ticket};
+use super::word::{Amount, DirectionWord, LimitName, Reason, RequestNumber, ScopeWord, StateWord, Ticket};
 use crate::control::alerts::Standing;
 use crate::control::mode::{Routing, refusals};
 use crate::control::plane::ledger::Request;
@@ -88,6 +88,18 @@ bodies! {
     Scoped, r#"{"scope": "instrument:BTCUSDT.BINANCE_USDM", "reason": "close it by hand"}"# {
         /// Of what.
         scope: ScopeWord,
+    }
+    /// A wanted position.
+    Target, r#"{"scope": "instrument:BTCUSDT.SIM", "direction": "long", "size": "0.02", "ttl_seconds": 60, "reason": "the desk's target"}"# {
+        /// Of which instrument.
+        scope: ScopeWord,
+        /// In which direction.
+        direction: DirectionWord,
+        /// How much, in whole units; "0" = hold nothing.
+        size: Amount,
+        /// Seconds until it counts no more, 1 to 86 400.
+        #[schema(minimum = 1, maximum = 86400)]
+        ttl_seconds: u32,
     }
     /// A trading state.
     SetState, r#"{"state": "reducing", "reason": "news in ten minutes"}"# {

@@ -117,6 +117,16 @@ impl<'de> Deserialize<'de> for ScopeWord {
     }
 }
 
+/// The direction of a position in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DirectionWord {
+    /// Above zero.
+    Long,
+    /// Below zero.
+    Short,
+}
+
 /// A trading state in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

@@ -6,13 +6,14 @@ use super::error::Failure;
 use super::guard::Operator;
 use super::intake::Checked;
 use super::wire::{self, Why};
-use super::word::ScopeWord;
+use super::word::{DirectionWord, ScopeWord};
 use crate::control::plane::ledger::{Request, Seen};
 use crate::control::plane::view::{Limit, iso};
 use crate::control::plane::{Action, Command, Refused, ScopeId};
 use crate::event::operator::Scope;
 use crate::event::risk::OperatorOutcome;
 use crate::types::decimal::format_decimal;
+use crate::types::time::SECONDS;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -167,6 +168,19 @@ pub async fn flatten(State(plane): Plane, operator: Operator, Checked(body): Che
 #[utoipa::path(post, path = "/cancel", tag = "commands", request_body = wire::Scoped, responses((status = 200, body = Request, description = "Done")))]
 pub async fn cancel(State(plane): Plane, operator: Operator, Checked(body): Checked<wire::Scoped>) -> Answer {
     submit(&plane, &operator, Action::CancelAll, body.scope.0.clone(), Why::from(&body)).await
+}
+
+/// A wanted position of an instrument, which expires. Every check is asked, as for a signal.
+#[utoipa::path(post, path = "/target", tag = "commands", request_body = wire::Target, responses((status = 200, body = Request, description = "Done")))]
+pub async fn target(State(plane): Plane, operator: Operator, Checked(body): Checked<wire::Target>) -> Answer {
+    if !(1..=86_400).contains(&body.ttl_seconds) {
+        return Err(Failure::new(StatusCode::BAD_REQUEST, "invalid_body", "a target must expire")
+            .at("body.ttl_seconds", "1 to 86400"));
+    }
+    let sign = if body.direction == DirectionWord::Short { "-" } else { "" };
+    let action =
+        Action::Target { size: format!("{sign}{}", body.size.as_str()), ttl: i64::from(body.ttl_seconds) * SECONDS };
+    submit(&plane, &operator, action, body.scope.0.clone(), Why::from(&body)).await
 }
 
 /// No new risk in the scope.

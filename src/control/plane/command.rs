@@ -3,6 +3,7 @@
 use super::scope::ScopeId;
 use super::view::{ExecutionState, Heartbeat, Situation};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
+use crate::types::time::Nanos;
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,13 @@ pub enum Action {
     },
     /// Close what the scope holds; also while halted. Reduces only.
     Flatten,
+    /// A wanted position of an instrument (`portfolio.target`), which expires. Every check is asked, as for a signal.
+    Target {
+        /// Signed, in whole units, as an exact decimal.
+        size: String,
+        /// How long it counts, ns of the market's time.
+        ttl: Nanos,
+    },
     /// Cancel what works in the scope.
     CancelAll,
     /// No new risk in the scope.
@@ -67,6 +75,7 @@ impl Action {
             Self::SetState(_) => "set_state",
             Self::SetLimit { .. } => "set_limit",
             Self::Flatten => "flatten",
+            Self::Target { .. } => "target",
             Self::CancelAll => "cancel_all",
             Self::Restrict => "restrict",
             Self::Unrestrict => "unrestrict",
@@ -104,6 +113,7 @@ impl Command {
             Action::SetState(_) => OperatorAction::SetState,
             Action::SetLimit { .. } => OperatorAction::SetLimit,
             Action::Flatten => OperatorAction::Flatten,
+            Action::Target { .. } => OperatorAction::Target,
             Action::CancelAll => OperatorAction::CancelAll,
             Action::Restrict => OperatorAction::Restrict,
             Action::Unrestrict => OperatorAction::Unrestrict,

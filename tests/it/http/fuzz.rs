@@ -34,6 +34,7 @@ fn path() -> impl Strategy<Value = String> {
         "/kill/release",
         "/stop",
         "/flatten",
+        "/target",
         "/cancel",
         "/restrict",
         "/unrestrict",
