@@ -107,6 +107,13 @@ impl MarketHealth {
         self.judge(self.ticks.any(), now)
     }
 
+    /// The sources that were heard of and are not fresh any more, by their number among the feeds.
+    pub fn silent_sources(&self, clocks: impl FnOnce() -> Reading) -> Vec<usize> {
+        let heard: Vec<_> = self.ticks.heard().collect();
+        let now = clocks();
+        heard.into_iter().filter(|(_, last)| !self.judge(*last, now)).map(|(number, _)| number).collect()
+    }
+
     /// Whether this source is fresh.
     pub fn is_source_fresh(&self, source: SourceId, now: Reading) -> bool {
         self.judge(self.ticks.source(source), now)
@@ -117,7 +124,9 @@ impl MarketHealth {
         self.judge(self.ticks.instrument(instrument), now)
     }
 
-    fn judge(&self, last: Reading, now: Reading) -> bool {
+    /// Whether a tick of `last` is fresh `now`. Take the tick first and read the clocks behind it: a tick that comes in between
+    /// would lie ahead of them, and look like a clock that ran backward.
+    pub fn judge(&self, last: Reading, now: Reading) -> bool {
         !self.settings.forced_stale && now.is_fresh(last, self.settings.max_age)
     }
 

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 crate::code_enum! {
     /// The state of execution.
     #[derive(utoipa::ToSchema)]
-    #[schema(rename_all = "UPPERCASE")]
+    #[schema(as = ExecutionState, rename_all = "UPPERCASE")]
     pub enum State {
         /// Not yet recovered and reconciled.
         Init = 1, "INIT";

@@ -87,6 +87,11 @@ impl Ticks {
         Self::source_index(source).and_then(|index| self.sources.get(index)).map_or(Reading::NONE, Last::get)
     }
 
+    /// The sources that were heard of, by their number among the feeds, and when last.
+    pub fn heard(&self) -> impl Iterator<Item = (usize, Reading)> {
+        self.sources.iter().map(Last::get).enumerate().filter(|(_, last)| *last != Reading::NONE)
+    }
+
     /// The last tick of `instrument`; none if it is not known.
     pub fn instrument(&self, instrument: InstrumentId) -> Reading {
         self.instruments.get(instrument.index()).map_or(Reading::NONE, Last::get)
@@ -107,7 +112,7 @@ mod tests {
         let ticks = Ticks::new(2, 3);
         let (first, second) = (SourceId::FEED_FIRST, SourceId(SourceId::FEED_FIRST.0 + 1));
         let at = |n| Reading { steady: n, wall: 100 + n };
-        assert_eq!((ticks.any(), ticks.source(first)), (Reading::NONE, Reading::NONE));
+        assert_eq!((ticks.any(), ticks.source(first), ticks.heard().count()), (Reading::NONE, Reading::NONE, 0));
         ticks.tick(first, InstrumentId(0), at(1));
         ticks.tick(second, InstrumentId(2), at(2));
         ticks.tick(first, InstrumentId::NONE, at(3));

@@ -28,6 +28,7 @@ use crate::event::input::{GateReason, Input};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
 use crate::ring::spsc;
 use crate::types::ids::InstrumentId;
+use crate::types::instrument::Instrument;
 use crate::types::time::{NO_TIME, SECONDS};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -219,14 +220,13 @@ impl Overseer {
                     synced = Instant::now();
                     lock(&overseer.clock).set_sync(read_sync());
                 }
-                let now = read_clocks();
                 if watched.elapsed() >= WATCH_EVERY {
                     watched = Instant::now();
-                    overseer.poll_enabling(now);
+                    overseer.poll_enabling(read_clocks());
                 }
                 overseer.look();
                 overseer.gate.was_looked_after(overseer.tsc.read());
-                overseer.watch(now);
+                overseer.watch();
             }
         })
     }
@@ -239,7 +239,9 @@ impl Overseer {
     /// One look: what holds now, and what the gate must say for it.
     pub(super) fn look(&self) {
         let _alone = lock(&self.looking);
-        // Read in here: a reading from before another look would be a clock that runs backward.
+        // Read in here: a reading from before another look would be a clock that runs backward; and behind the tick that it
+        // is held against, for the same reason.
+        let tick = self.ticks.any();
         let now = read_clocks();
         if let Some(act) = self.kill.absorb_signal(now.wall) {
             let (instrument, record) = record_of(&act);
@@ -247,7 +249,7 @@ impl Overseer {
         }
         self.send_records();
         let halt = self.halt.current();
-        let fresh = self.health.is_fresh(now);
+        let fresh = self.health.judge(tick, now);
         let clock = {
             let mut clock = lock(&self.clock);
             clock.observe(now);
@@ -330,28 +332,37 @@ impl Overseer {
     }
 
     /// Closes the gate for each instrument whose data is not fresh; their names.
-    fn look_at_instruments(&self, now: Reading) -> Vec<String> {
-        let view = lock(&self.view);
+    fn look_at_instruments(&self) -> Vec<String> {
+        let ticks: Vec<(Instrument, Reading)> = lock(&self.view)
+            .instruments
+            .values()
+            .map(|known| (known.instrument, self.ticks.instrument(known.instrument.id)))
+            .collect();
+        let now = read_clocks();
         let mut stale = Vec::new();
-        for known in view.instruments.values() {
-            let fresh = self.health.is_instrument_fresh(known.instrument.id, now);
-            self.gate.instrument_is_stale(known.instrument.id, !fresh);
+        for (instrument, tick) in ticks {
+            let fresh = self.health.judge(tick, now);
+            self.gate.instrument_is_stale(instrument.id, !fresh);
             if !fresh {
-                stale.push(known.instrument.name());
+                stale.push(instrument.name());
             }
         }
         stale
     }
 
     /// What people must be told.
-    fn watch(&self, now: Reading) {
+    fn watch(&self) {
+        let tick = self.ticks.any();
+        let now = read_clocks();
         let halt = self.halt.current();
         let forced = if self.settings.forced_stale { " (forced)" } else { "" };
         let awaited = self.started.elapsed().as_nanos() > u128::try_from(self.settings.max_age).unwrap_or(0);
-        let stale = (!self.health.is_fresh(now) && (awaited || self.ticks.any().wall != NO_TIME))
+        let stale = (!self.health.judge(tick, now) && (awaited || tick.wall != NO_TIME))
             .then(|| format!("no tick within {} s{forced}", self.settings.max_age / SECONDS));
         let holds = self.gate.reasons();
-        let stale_instruments = self.look_at_instruments(now);
+        let stale_instruments = self.look_at_instruments();
+        let mut silent = stale_instruments.clone();
+        silent.extend(self.health.silent_sources(read_clocks).into_iter().map(|number| format!("feed {number}")));
         let found = {
             let view = lock(&self.view);
             lock(&self.watching).look(&Seen {
@@ -361,7 +372,7 @@ impl Overseer {
                 gate: holds,
                 stale: stale.as_deref(),
                 // Before the first tick of all there is nothing to compare with.
-                stale_instruments: if awaited { &stale_instruments } else { &[] },
+                stale_instruments: if awaited { &silent } else { &[] },
                 halt_uncertain: (!halt.is_certain()).then_some(halt.source.as_str()),
                 live_unexpected: self.mode == Mode::Live && holds == 0 && !self.enabled.load(Ordering::Acquire),
             })

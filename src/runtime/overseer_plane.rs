@@ -297,10 +297,12 @@ impl Host for Overseer {
     }
 
     fn heartbeat(&self) -> Heartbeat {
-        let (now, last) = (read_clocks(), self.ticks.any());
+        // In this order: see `MarketHealth::judge`.
+        let last = self.ticks.any();
+        let now = read_clocks();
         let last_tick = (last.wall != crate::types::time::NO_TIME).then_some(last.wall);
         // The steady clock has its say too: by either clock too old is stale.
-        let fresh = self.health.is_fresh(now);
+        let fresh = self.health.judge(last, now);
         let max_age = self.settings.max_age;
         let heartbeat = Heartbeat { now: now.wall, last_tick, max_age, forced_stale: self.settings.forced_stale };
         if fresh || !heartbeat.is_fresh() { heartbeat } else { Heartbeat { last_tick: None, ..heartbeat } }
@@ -499,9 +501,14 @@ impl Host for Overseer {
             self.gate.blocked(),
         );
         let now = read_clocks();
+        let age_of = |last: UnixNanos| crate::types::time::age(now.wall, last).map_or(f64::NAN, |age| age as f64 / 1e9);
+        for (number, last) in self.ticks.heard() {
+            let number = number.to_string();
+            let age = age_of(last.wall);
+            out.gauge("marketdata_feed_age_seconds", "Age of the newest tick, by feed.", &[("feed", &number)], age);
+        }
         for known in view.instruments.values() {
-            let last = self.ticks.instrument(known.instrument.id).wall;
-            let age = crate::types::time::age(now.wall, last).map_or(f64::NAN, |age| age as f64 / 1e9);
+            let age = age_of(self.ticks.instrument(known.instrument.id).wall);
             let name = known.instrument.name();
             out.gauge(
                 "marketdata_instrument_age_seconds",

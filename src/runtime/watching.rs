@@ -29,7 +29,7 @@ pub struct Seen<'a> {
     pub gate: u32,
     /// Why market data is not fresh, if it is not and should be.
     pub stale: Option<&'a str>,
-    /// Instruments whose data alone is not fresh.
+    /// Instruments and feeds whose data alone is not fresh.
     pub stale_instruments: &'a [String],
     /// What the halt's sources say that makes no sense, if so.
     pub halt_uncertain: Option<&'a str>,

@@ -47,7 +47,7 @@ impl Traffic {
         Self {
             requests: limiter(config.requests_per_second),
             commands: limiter(config.commands_per_second),
-            failed: limiter(FAILED_PER_SECOND),
+            failed: limiter(FAILED_PER_SECOND.max(config.commands_per_second)),
             places: Arc::new(Semaphore::new(config.connections_max)),
             answered: Default::default(),
             unauthorized: AtomicU64::new(0),

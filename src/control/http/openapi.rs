@@ -157,7 +157,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(commands, 12);
+        assert_eq!(commands, 13);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Edge: the bodies of requests and answers. The API's document is made from these types.
 
-use super::word::{Amount, DirectionWord, LimitName, Reason, RequestNumber, ScopeWord, StateWord, Ticket};
+use super::word::{
+    Amount, DirectionWord, KillNumber, LimitName, Reason, RequestNumber, ScopeWord, StateWord, Ticket, TtlSeconds,
+};
 use crate::control::alerts::Standing;
 use crate::control::mode::{Routing, refusals};
 use crate::control::plane::ledger::Request;
@@ -82,7 +84,7 @@ bodies! {
         #[serde(default = "ScopeWord::host")]
         scope: ScopeWord,
         /// Number of the kill that you looked at, as `GET /state` shows it: a newer one stays.
-        number: u32,
+        number: KillNumber,
     }
     /// A command about a scope.
     Scoped, r#"{"scope": "instrument:BTCUSDT.BINANCE_USDM", "reason": "close it by hand"}"# {
@@ -97,9 +99,8 @@ bodies! {
         direction: DirectionWord,
         /// How much, in whole units; "0" = hold nothing.
         size: Amount,
-        /// Seconds until it counts no more, 1 to 86 400.
-        #[schema(minimum = 1, maximum = 86400)]
-        ttl_seconds: u32,
+        /// Seconds until it counts no more.
+        ttl_seconds: TtlSeconds,
     }
     /// A trading state.
     SetState, r#"{"state": "reducing", "reason": "news in ten minutes"}"# {

@@ -154,17 +154,44 @@ impl From<StateWord> for ScopeState {
 #[schema(value_type = u64, minimum = 1, maximum = 9_007_199_254_740_991u64)]
 pub struct RequestNumber(pub u64);
 
+/// Number of a kill, as `GET /state` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = u64, minimum = 1, maximum = 4_294_967_295u64)]
+pub struct KillNumber(pub u32);
+
+/// Seconds until a target counts no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = u64, minimum = 1, maximum = 86_400u64)]
+pub struct TtlSeconds(pub u32);
+
+/// A whole number from 1 to `max`.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D, max: u64) -> Result<u64, D::Error> {
+    // JSON knows one kind of number: 5.0 is the integer 5 there.
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let whole = number
+        .as_u64()
+        .or_else(|| number.as_f64().filter(|f| f.fract() == 0.0 && (0.0..=max as f64).contains(f)).map(|f| f as u64));
+    whole
+        .filter(|n| (1..=max).contains(n))
+        .ok_or_else(|| de::Error::custom(format!("expected a whole number from 1 to {max}")))
+}
+
 impl<'de> Deserialize<'de> for RequestNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // JSON knows one kind of number: 5.0 is the integer 5 there.
-        let number = serde_json::Number::deserialize(deserializer)?;
-        let whole = number.as_u64().or_else(|| {
-            number.as_f64().filter(|f| f.fract() == 0.0 && (0.0..=REQUEST_MAX as f64).contains(f)).map(|f| f as u64)
-        });
-        whole
-            .filter(|n| (1..=REQUEST_MAX).contains(n))
-            .map(Self)
-            .ok_or_else(|| de::Error::custom(format!("expected a whole number from 1 to {REQUEST_MAX}")))
+        whole(deserializer, REQUEST_MAX).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KillNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // It fits: the bound is that of the type.
+        whole(deserializer, u64::from(u32::MAX)).map(|n| Self(n as u32))
+    }
+}
+
+impl<'de> Deserialize<'de> for TtlSeconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        whole(deserializer, 86_400).map(|n| Self(n as u32))
     }
 }
 
@@ -221,6 +248,10 @@ mod tests {
         assert_eq!(read("1"), Some(1));
         assert_eq!(read("5.0"), Some(5));
         assert_eq!(read("9007199254740991"), Some(REQUEST_MAX));
+        let ttl = |text: &str| serde_json::from_str::<TtlSeconds>(text).ok().map(|n| n.0);
+        let kill = |text: &str| serde_json::from_str::<KillNumber>(text).ok().map(|n| n.0);
+        assert_eq!((ttl("86400"), ttl("86400.0"), ttl("86401"), ttl("0")), (Some(86_400), Some(86_400), None, None));
+        assert_eq!((kill("4294967295"), kill("4294967296"), kill("0")), (Some(u32::MAX), None, None));
         for bad in ["0", "-1", "1.5", "9007199254740992", "1e300", "\"1\"", "null"] {
             assert_eq!(read(bad), None, "{bad}");
         }

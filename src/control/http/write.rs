@@ -155,7 +155,8 @@ pub async fn kill(State(plane): Plane, operator: Operator, Checked(body): Checke
 /// Takes back a kill that was latched by a command. What the environment or the file still says stays.
 #[utoipa::path(post, path = "/kill/release", tag = "commands", request_body = wire::Release, responses((status = 200, body = Request, description = "Done")))]
 pub async fn release(State(plane): Plane, operator: Operator, Checked(body): Checked<wire::Release>) -> Answer {
-    submit(&plane, &operator, Action::ReleaseKill { number: body.number }, body.scope.0.clone(), Why::from(&body)).await
+    submit(&plane, &operator, Action::ReleaseKill { number: body.number.0 }, body.scope.0.clone(), Why::from(&body))
+        .await
 }
 
 /// Close what the scope holds; also while halted. Only makes positions smaller.
@@ -173,13 +174,9 @@ pub async fn cancel(State(plane): Plane, operator: Operator, Checked(body): Chec
 /// A wanted position of an instrument, which expires. Every check is asked, as for a signal.
 #[utoipa::path(post, path = "/target", tag = "commands", request_body = wire::Target, responses((status = 200, body = Request, description = "Done")))]
 pub async fn target(State(plane): Plane, operator: Operator, Checked(body): Checked<wire::Target>) -> Answer {
-    if !(1..=86_400).contains(&body.ttl_seconds) {
-        return Err(Failure::new(StatusCode::BAD_REQUEST, "invalid_body", "a target must expire")
-            .at("body.ttl_seconds", "1 to 86400"));
-    }
     let sign = if body.direction == DirectionWord::Short { "-" } else { "" };
     let action =
-        Action::Target { size: format!("{sign}{}", body.size.as_str()), ttl: i64::from(body.ttl_seconds) * SECONDS };
+        Action::Target { size: format!("{sign}{}", body.size.as_str()), ttl: i64::from(body.ttl_seconds.0) * SECONDS };
     submit(&plane, &operator, action, body.scope.0.clone(), Why::from(&body)).await
 }
 
