@@ -35,9 +35,10 @@ pub struct KillArgs {
     /// Seconds to wait until nothing rests any more; 0 = not at all.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub wait: u64,
-    /// Take a kill back instead (only what a command latched; what the file or the environment says stays).
-    #[arg(long, conflicts_with = "flatten")]
-    pub release: bool,
+    /// Take the kill with this number back instead, as `status` shows it (only what was latched; what the file or the
+    /// environment says stays). A newer kill stays.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "flatten", num_args = 0..=1, default_missing_value = "0")]
+    pub release: Option<u32>,
     /// Who, why, where.
     #[command(flatten)]
     pub command: CommandArgs,
@@ -78,12 +79,17 @@ pub fn scope_word(kind: ScopeKind, id: Option<&str>) -> Result<ScopeId, Failure>
 pub fn main(cli: &Cli, args: &KillArgs) -> Result<Code, Failure> {
     let scope = scope_word(args.scope, args.id.as_deref())?.to_string();
     let host = Remote::new(cli, &args.command.remote)?;
-    if args.release {
-        let number = standing(&host.get("/state")?.body, &scope);
-        let Some(number) = number else {
-            return Err(Failure::new(Code::Refused, format!("no kill of {scope} stands: there is nothing to release")));
-        };
-        let body = args.command.body(json!({"scope": scope, "number": number}), None)?;
+    if let Some(seen) = args.release {
+        if seen == 0 {
+            let what = match standing(&host.get("/state")?.body, &scope) {
+                Some(number) => format!(
+                    "say which kill you looked at: number {number} stands for {scope} (`tickpath status` says who and why); give --release {number}"
+                ),
+                None => format!("no kill of {scope} stands; there is nothing to release"),
+            };
+            return Err(Failure::new(Code::Usage, what));
+        }
+        let body = args.command.body(json!({"scope": scope, "number": seen}), None)?;
         let answer = host.post("/kill/release", &body, &args.command)?;
         return remote::finish(cli, answer, &format!("kill of {scope} released"));
     }

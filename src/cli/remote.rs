@@ -42,7 +42,7 @@ pub struct CommandArgs {
     /// File with the admin token; default: TICKPATH_ADMIN_TOKEN, or the file that TICKPATH_ADMIN_TOKEN_FILE names.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// A number of your own for this command: the same again has no second effect.
+    /// A number of your own for this command: the same again has no second effect (a kill kills again).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1 << 53))]
     pub request: Option<u64>,
 }
@@ -208,7 +208,7 @@ impl Remote {
                 Code::TimeOut,
                 format!(
                     "{base} did not answer in time. Whether a command was taken is not known: look at `tickpath status` \
-                     before you repeat it (with the same --request N a repeat has no second effect)"
+                     before you repeat it (with the same --request N a repeat has no second effect, but a kill kills again)"
                 ),
             );
         }

@@ -128,7 +128,16 @@ fn overview(state: &Value, health: &Value, agents: &Value) -> String {
     };
     line("real venue", allowed);
     for scope in list(&state["scopes"]) {
-        line("scope", format!("{} is {}: {}", text(scope, "scope"), text(scope, "state"), text(scope, "reason")));
+        line(
+            "scope",
+            format!(
+                "{} is {}{}: {}",
+                text(scope, "scope"),
+                text(scope, "state"),
+                scope["kill"].as_u64().map_or_else(String::new, |n| format!(" by kill number {n}")),
+                text(scope, "reason")
+            ),
+        );
     }
     for alert in list(&state["alerts"]) {
         line(
@@ -203,7 +212,8 @@ fn kill(line: &mut impl FnMut(&str, String), switch: &Value) {
     }
     for source in sources {
         let halted = if switch["halted"] == true { "HALTED" } else { "bars a real venue" };
-        let latched = if source["latched"] == true { ", latched" } else { "" };
+        let number = source["number"].as_u64().map_or_else(String::new, |n| format!(" as number {n}"));
+        let latched = if source["latched"] == true { format!(", latched{number}") } else { String::new() };
         let by = match (text(source, "who"), text(source, "reason")) {
             ("", "") => String::new(),
             (who, reason) => format!(", by {who}: {reason}"),

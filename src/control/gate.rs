@@ -339,11 +339,12 @@ impl Gate {
     }
 
     /// Whether an order of an operator's flatten, which only reduces, may leave now: also while killed or halted, but past no
-    /// other reason ([`GateReason::FLATTEN_PASSES`]), nor in SHADOW, which holds nothing. Counts the refusals.
+    /// other reason ([`GateReason::FLATTEN_PASSES`]), not at a price that nobody knows, nor in SHADOW, which holds nothing.
+    /// Counts the refusals.
     #[inline]
-    pub fn lets_flatten_pass(&self) -> bool {
+    pub fn lets_flatten_pass(&self, instrument: InstrumentId) -> bool {
         let held = self.holds.load(Ordering::Acquire) & !GateReason::FLATTEN_PASSES;
-        self.counted(held == 0 && !self.is_journal_stalled() && !self.holds_all_back())
+        self.counted(held == 0 && !self.is_journal_stalled() && !self.holds_all_back() && !self.is_stale(instrument))
     }
 
     /// Counts an order that was stopped before the wire for another reason: it is not written as it must be.
@@ -422,7 +423,7 @@ mod tests {
     fn what_is_held_back_is_no_reason() {
         let gate = Gate::default();
         gate.hold_all_back();
-        assert!(!gate.lets_new_order_pass() && !gate.lets_flatten_pass());
+        assert!(!gate.lets_new_order_pass() && !gate.lets_flatten_pass(InstrumentId(0)));
         assert!(!gate.lets_pass(InstrumentId(0), VenueKind::Simulated, 0));
         assert_eq!(gate.reasons(), 0, "risk goes on deciding");
     }
@@ -447,14 +448,18 @@ mod tests {
         for &reason in GateReason::ALL {
             let gate = Gate::default();
             gate.hold(reason);
-            assert_eq!(gate.lets_flatten_pass(), GateReason::FLATTEN_PASSES & bit(reason) != 0, "{reason}");
+            assert_eq!(
+                gate.lets_flatten_pass(InstrumentId(0)),
+                GateReason::FLATTEN_PASSES & bit(reason) != 0,
+                "{reason}"
+            );
         }
         let gate = Gate::default();
         gate.kill();
-        assert!(gate.lets_flatten_pass());
+        assert!(gate.lets_flatten_pass(InstrumentId(0)));
         gate.journal_begins(5);
         gate.journal_stalls(5);
-        assert!(!gate.lets_flatten_pass());
+        assert!(!gate.lets_flatten_pass(InstrumentId(0)));
     }
 
     /// What is killed → what still passes, as (instrument, venue, strategy).
@@ -491,7 +496,8 @@ mod tests {
         gate.instrument_is_stale(InstrumentId(0), true);
         gate.instrument_is_stale(InstrumentId(2), false);
         assert_eq!(passes(), [false, true, false]);
-        assert!(gate.lets_flatten_pass() && gate.reasons() == 0);
+        assert!(!gate.lets_flatten_pass(InstrumentId(0)) && gate.lets_flatten_pass(InstrumentId(1)));
+        assert!(!gate.lets_flatten_pass(InstrumentId(2)) && gate.reasons() == 0);
         gate.instrument_is_stale(InstrumentId(0), false);
         assert_eq!(passes(), [true, true, false]);
     }

@@ -61,10 +61,15 @@ impl From<OperatorOutcome> for Answer {
 /// for a name that is missing, nor because it says when it should end (then it does not end).
 const fn only_stops(command: &OperatorCommand, action: OperatorAction) -> bool {
     match action {
-        OperatorAction::CancelAll | OperatorAction::Restrict | OperatorAction::Kill | OperatorAction::Stop => true,
+        OperatorAction::CancelAll | OperatorAction::Restrict | OperatorAction::Flatten => true,
         OperatorAction::SetState => command.state != ScopeState::Active.code(),
         _ => false,
     }
+}
+
+/// Whether a command tells what was done already, where the gate's latches are: it cannot be refused any more.
+const fn is_only_told(action: OperatorAction) -> bool {
+    matches!(action, OperatorAction::Kill | OperatorAction::Release | OperatorAction::Recover | OperatorAction::Stop)
 }
 
 /// Whether `state` belongs to the scope of `command`, which is the input's.
@@ -102,7 +107,7 @@ impl RiskStage {
         if action == OperatorAction::SetState && command.state().is_none() {
             return O::NotUnderstood.into();
         }
-        let stops = only_stops(command, action);
+        let stops = only_stops(command, action) || is_only_told(action);
         if !stops && self.requests.has(command.request) {
             return O::Repeated.into();
         }

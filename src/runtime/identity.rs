@@ -4,7 +4,6 @@
 use crate::config::{Config, ConfigError, Mode};
 use crate::control::enable::{Hash, Limits};
 use crate::control::market_health::Settings;
-use crate::types::time::SECONDS;
 
 /// What is to run, or runs.
 #[derive(Clone, Debug)]
@@ -46,7 +45,7 @@ pub fn limits(config: &Config) -> Result<Limits, ConfigError> {
     flatten("", &table, &mut all);
     // A limit of the gate that comes from the environment.
     let settings = Settings::from_env(|name| std::env::var(name).ok()).map_err(|e| ConfigError::room("http", e))?;
-    all.push(("marketdata.max_age_seconds".to_owned(), (settings.max_age / SECONDS).to_string()));
+    all.push(("marketdata.max_age_ns".to_owned(), settings.max_age.to_string()));
     Limits::new(all).map_err(|e| ConfigError::room("risk", e))
 }
 

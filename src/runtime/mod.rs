@@ -40,6 +40,8 @@ pub mod host;
 pub mod host_error;
 pub mod identity;
 pub mod inflow;
+#[cfg(test)]
+mod kill_delivery_tests;
 pub mod loader;
 pub mod opened;
 pub mod outlet;

@@ -246,6 +246,8 @@ impl Overseer {
         if let Some(act) = self.kill.absorb_signal(now.wall) {
             let (instrument, record) = record_of(&act);
             self.keep_on_record(instrument, &record);
+            let all = OperatorCommand::new(OperatorAction::CancelAll, Scope::Host, &act.who, &act.reason);
+            self.keep_on_record(InstrumentId::NONE, &all);
         }
         self.send_records();
         let halt = self.halt.current();

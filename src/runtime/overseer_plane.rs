@@ -83,6 +83,20 @@ impl Overseer {
         lock(&self.view).clone()
     }
 
+    /// Instruments that may not trade freely, as risk said with their last slot.
+    fn states(&self) -> Vec<ScopeNow> {
+        let view = lock(&self.view);
+        let bound = view.instruments.values().filter(|v| v.slot.risk.trading_state() != ScopeState::Active);
+        bound
+            .map(|v| ScopeNow {
+                scope: format!("instrument:{}", v.instrument.name()),
+                state: v.slot.risk.trading_state().name().to_owned(),
+                reason: "the strictest of host, venue, strategy and instrument".to_owned(),
+                kill: None,
+            })
+            .collect()
+    }
+
     /// A scope as requests name it.
     fn word_of(&self, scope: KillScope) -> String {
         match scope {
@@ -163,11 +177,11 @@ impl Overseer {
         let mut record = order(OperatorAction::Kill, command, target);
         record.new = i128::from(act.number);
         self.keep_on_record(target.instrument, &record);
-        if flatten {
-            let mut close = order(OperatorAction::Flatten, command, target);
-            close.request = 0;
-            self.keep_on_record(target.instrument, &close);
-        }
+        // What was to be flattened, or wanted, before the kill goes with it, unless this kill asks for a flatten itself.
+        let then = if flatten { OperatorAction::Flatten } else { OperatorAction::CancelAll };
+        let mut then = order(then, command, target);
+        then.request = 0;
+        self.keep_on_record(target.instrument, &then);
         Accepted { sequence: None, in_force: true }
     }
 
@@ -214,11 +228,13 @@ impl Overseer {
     }
 
     /// A change of a limit that the host refuses before risk is asked.
-    fn limit_refused(&self, command: &Command, number: u8, old: i128, new: i128) -> Option<Refused> {
+    fn limit_refused(&self, target: &Target, number: u8, old: i128, new: i128) -> Option<Refused> {
         let limits = self.limits();
+        // By its full name, however it was called.
+        let scope = ScopeId::parse(&self.word_of(target.kill)).unwrap_or(ScopeId::HOST);
         let of = |scope: &ScopeId| limits.iter().find(|l| l.number == number && l.scope == *scope);
         let row = crate::risk::TABLE.iter().find(|row| row.code == number);
-        let (Some(limit), Some(row)) = (of(&command.scope).or_else(|| of(&ScopeId::HOST)), row) else {
+        let (Some(limit), Some(row)) = (of(&scope).or_else(|| of(&ScopeId::HOST)), row) else {
             let known = limits.iter().map(|l| l.name.to_owned()).collect();
             return Some(Refused::Unknown { what: "limit", given: number.to_string(), known });
         };
@@ -420,6 +436,7 @@ impl Host for Overseer {
             kill: None,
             reason: format!("no market data within {} s", self.settings.max_age / SECONDS),
         }));
+        scopes.extend(self.states());
         Situation {
             host: self.facts.host.clone(),
             mode: self.mode,
@@ -538,7 +555,7 @@ impl Host for Overseer {
             }
             _ => {
                 if let Action::SetLimit { number, old, new } = command.action
-                    && let Some(refused) = self.limit_refused(command, number, old, new)
+                    && let Some(refused) = self.limit_refused(&target, number, old, new)
                 {
                     return Err(refused);
                 }

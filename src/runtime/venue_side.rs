@@ -220,17 +220,20 @@ impl VenueSide {
                 gate.stopped_one();
                 return false;
             }
+            let Some(known) = directory.get(command.instrument) else {
+                gate.stopped_one();
+                return false;
+            };
+            if flatten {
+                return gate.lets_flatten_pass(known.id);
+            }
             if self.patience.as_ref().is_some_and(|patience| !patience.is_looked_after(gate)) {
                 // Told to risk and the record; whoever watches lifts it with the next look.
                 gate.hold(GateReason::Fault);
                 gate.stopped_one();
                 return false;
             }
-            if flatten {
-                return gate.lets_flatten_pass();
-            }
-            let known = directory.get(command.instrument);
-            known.is_some_and(|i| gate.lets_pass(i.id, i.venue, STRATEGY))
+            gate.lets_pass(known.id, known.venue, STRATEGY)
         };
         if !encoded || (new && !passes()) {
             // It never left: say so, as the venue's refusal would, so that the order's state is right.

@@ -209,7 +209,8 @@ fn a_kill_cancels_closes_confirms_and_stays_until_a_person_releases_it() {
     let host = Host::start_in(dir, &["run", "--plain"], &[]);
     host.wait("still halted", "/state", |_, state| state["state"] == "HALTED");
     assert_eq!(host.state()["kill_switch"]["sources"][0]["reason"], "a drill");
-    host.check(&["kill", "--release", "--reason", "found it"], 0, "released");
+    host.check(&["kill", "--release", "--reason", "found it"], 2, "number 1 stands for host");
+    host.check(&["kill", "--release", "1", "--reason", "found it"], 0, "released");
     host.wait_ready();
     let orders = host.get("/health").1["orders"].as_u64();
     host.wait("trading again", "/health", |_, health| health["orders"].as_u64() > orders);
@@ -227,8 +228,8 @@ fn a_killed_part_stops_alone() {
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(host.get("/health").1["orders"], orders);
     assert_eq!(host.state()["state"], "READY", "the host goes on");
-    host.check(&["status"], 0, "strategy:0 is halted: odd");
-    host.check(&["kill", "--scope", "strategy", "--id", "0", "--release", "--reason", "mended"], 0, "released");
+    host.check(&["status"], 0, "strategy:0 is halted by kill number 1: odd");
+    host.check(&["kill", "--scope", "strategy", "--id", "0", "--release", "1", "--reason", "mended"], 0, "released");
     host.wait("orders again", "/health", |_, health| health["orders"].as_u64() > orders.as_u64());
 
     // One instrument, of those that there are: what somebody else said of it outlives the release.
@@ -238,11 +239,13 @@ fn a_killed_part_stops_alone() {
     let scope = format!("instrument:{name}");
     assert_eq!(post(&format!("/state/{scope}"), json!({"state": "reducing", "reason": "news"})).0, 200);
     host.check(&["kill", "--scope", "instrument", "--id", name, "--reason", "odd"], 0, "KILLED");
-    host.check(&["kill", "--scope", "instrument", "--id", name, "--release", "--reason", "ok"], 0, "released");
+    host.check(&["kill", "--scope", "instrument", "--id", name, "--release", "1", "--reason", "ok"], 0, "released");
+    // No kill stands any more, and the state that somebody else had set does.
+    host.wait("reducing still", "/state", |_, state| {
+        let all = state["scopes"].as_array().unwrap();
+        all.len() == 1 && all[0]["state"] == "reducing" && all[0]["kill"].is_null()
+    });
     let (_, told) = host.stop();
-    let states: Vec<&Value> =
-        told.iter().filter(|r| r["action"].as_str().is_some_and(|a| a.starts_with("set_state"))).collect();
-    assert_eq!(states.len(), 1, "the release said nothing of the state that somebody else had set: {states:?}");
     assert_eq!((acts(&told, "kill").len(), acts(&told, "release").len()), (2, 2));
 }
 
@@ -485,9 +488,9 @@ fn frozen_data_closes_the_gate_at_its_limit_and_opens_it_again() {
     let mut push =
         |millis: u64, json: String| lines.push(format!("{} {json}", 1_700_000_000_000_000_000 + millis * 1_000_000));
     let mut ids = [2u64; 2];
-    for millis in (0..11_000u64).step_by(50) {
+    for millis in (0..60_000u64).step_by(50) {
         for (at, symbol) in ["ABCUSDT", "XYZUSDT"].iter().enumerate() {
-            let stands = if at == 0 { (1_000..8_000).contains(&millis) } else { (5_000..8_000).contains(&millis) };
+            let stands = if at == 0 { (4_000..20_000).contains(&millis) } else { (12_000..20_000).contains(&millis) };
             if stands {
                 continue;
             }
@@ -533,7 +536,7 @@ fn frozen_data_closes_the_gate_at_its_limit_and_opens_it_again() {
     host.wait("all is frozen", "/healthz", |status, _| status == 503);
     let (_, body) = host.get("/healthz");
     println!("frozen: /healthz 503 at an age of {:.3} s (limit 1 s)", fresh(&body));
-    assert!(fresh(&body) < 1.5, "{body}");
+    assert!(fresh(&body) < 3.0, "{body}");
     host.wait("DEGRADED", "/state", |_, state| state["state"] == "DEGRADED");
     assert!(host.state()["gate"].to_string().contains("marketdata_stale"));
     host.check(&["recover", "--reason", "try"], 6, "marketdata_stale");

@@ -86,7 +86,9 @@ pub async fn authorise(State(shared): State<Arc<Shared>>, mut request: Request, 
     match operator_of(&shared, request.headers()) {
         Ok(operator) => {
             // What only stops is never held up.
-            let stops = matches!(request.uri().path(), "/kill" | "/stop" | "/cancel" | "/flatten" | "/restrict");
+            let path = request.uri().path();
+            let stops =
+                matches!(path, "/kill" | "/stop" | "/cancel" | "/flatten" | "/restrict") || path.starts_with("/state/");
             if !stops && shared.traffic.commands.check().is_err() {
                 return Failure::too_many("too_many_commands", "more commands than [http] commands_per_second allows")
                     .into_response();

@@ -34,7 +34,7 @@ macro_rules! bodies {
             /// Under which ticket.
             #[serde(default)]
             pub ticket: Option<Ticket>,
-            /// A number of your own for this request: the same again has no second effect.
+            /// A number of your own for this request: the same again has no second effect (a kill kills again).
             #[serde(default)]
             pub request: Option<RequestNumber>,
         }

@@ -33,8 +33,8 @@ async fn submit(plane: &Shared, operator: &Operator, action: Action, scope: Scop
     let request = {
         // From the look at the number until it is remembered nothing waits, so two repeats cannot both be new.
         let mut ledger = plane.ledger();
-        let number = why.request.map_or_else(|| ledger.number(), |number| number.0);
-        let command = Command {
+        let mut number = why.request.map_or_else(|| ledger.number(), |number| number.0);
+        let mut command = Command {
             request: number,
             action,
             scope,
@@ -42,9 +42,18 @@ async fn submit(plane: &Shared, operator: &Operator, action: Action, scope: Scop
             ticket: why.ticket.map(|t| t.as_str().to_owned()).unwrap_or_default(),
             reason: why.reason.kept().to_owned(),
         };
-        // A kill is done whatever its number: twice is no harm, and not at all is.
-        let seen = if matches!(command.action, Action::Kill { .. }) { Seen::New } else { ledger.seen(&command) };
-        match seen {
+        let seen = match ledger.seen(&command) {
+            // What only stops is done whatever its number: under a fresh one, so that nobody takes the older for it. And a kill
+            // kills again: twice is no harm, and not at all is.
+            Seen::Reused if command.action.only_reduces() => None,
+            Seen::Repeat if matches!(command.action, Action::Kill { .. }) => None,
+            seen => Some(seen),
+        };
+        if seen.is_none() {
+            number = ledger.number();
+            command.request = number;
+        }
+        match seen.unwrap_or(Seen::New) {
             Seen::Repeat => {}
             Seen::Reused => {
                 return Err(Failure::new(
@@ -67,7 +76,9 @@ async fn submit(plane: &Shared, operator: &Operator, action: Action, scope: Scop
         number
     };
     let answer = written(plane, request).await;
-    if let Some(outcome) = answer.outcome.as_deref().filter(|outcome| *outcome != OperatorOutcome::Accepted.name()) {
+    let refused = answer.outcome.as_deref().filter(|outcome| *outcome != OperatorOutcome::Accepted.name());
+    // What is in force is not undone by what the record says of it.
+    if let Some(outcome) = refused.filter(|_| !answer.in_force) {
         let sequence = answer.sequence.unwrap_or(0);
         return Err(Failure::new(
             StatusCode::CONFLICT,

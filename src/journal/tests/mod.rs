@@ -81,17 +81,28 @@ fn read_all(dir: &Path, first: u64, last: u64, every: u64) {
     assert!(!reader.next(&mut entry).unwrap(), "{} is too much", entry.sequence);
 }
 
+/// Copies a folder, also one that a living writer works in: where its helper gives a segment its name meanwhile, what was
+/// listed is gone when it is read, and the copy begins anew.
 fn copy(from: &Path, to: &Path) {
+    while !copied(from, to) {
+        fs::remove_dir_all(to).unwrap();
+    }
+}
+
+fn copied(from: &Path, to: &Path) -> bool {
     fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
+    fs::read_dir(from).unwrap().all(|entry| {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::write(target, fs::read(entry.path()).unwrap()).unwrap();
+        if entry.path().is_dir() {
+            return copied(&entry.path(), &target);
         }
-    }
+        match fs::read(entry.path()) {
+            Ok(bytes) => fs::write(target, bytes).is_ok(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => panic!("{}: {error}", entry.path().display()),
+        }
+    })
 }
 
 /// What is in the directory after a writer died that had appended 1..=`last`. With `chained`, the chain was filled in.

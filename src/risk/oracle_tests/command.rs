@@ -16,8 +16,9 @@ impl World {
             return O::NotUnderstood;
         }
         // What only stops is never refused for its form.
-        let stops = matches!(action, A::CancelAll | A::Restrict | A::Kill | A::Stop)
-            || action == A::SetState && command.state > 1;
+        let stops =
+            matches!(action, A::CancelAll | A::Restrict | A::Flatten | A::Kill | A::Release | A::Recover | A::Stop)
+                || action == A::SetState && command.state > 1;
         if !stops && command.request != 0 && self.requests.contains(&command.request) {
             return O::Repeated;
         }

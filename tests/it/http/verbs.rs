@@ -58,7 +58,7 @@ fn kill_recover_and_limits_reach_the_host() {
     check(&stand, &["kill", "--scope", "strategy", "--id", "0"], 0, &["KILLED strategy:0", "sequence 1001"]);
     check(&stand, &["kill", "--flatten", "--reason", "drill", "--ticket", "OPS-1"], 0, &["KILLED host"]);
     check(&stand, &["recover", "--reason", "try"], 6, &["409 kill_switch_enabled", "tickpath runbook kill"]);
-    check(&stand, &["kill", "--release", "--reason", "over"], 0, &["kill of host released"]);
+    check(&stand, &["kill", "--release", "1", "--reason", "over"], 0, &["kill of host released"]);
     check(&stand, &["recover", "--reason", "feed is back", "--json"], 0, &["\"status\":\"journaled\""]);
     check(&stand, &["limits", "show"], 0, &["NOTIONAL_EXCEEDS_MAX_PER_ORDER", "49998.5", "quote currency"]);
     let name = "NOTIONAL_EXCEEDS_MAX_PER_ORDER";
