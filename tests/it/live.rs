@@ -94,14 +94,16 @@ impl Host {
     }
 
     fn get(&self, path: &str) -> (u16, Value) {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0).build().into();
         let mut answer = agent.get(format!("{}{path}", self.url)).call().unwrap();
         let status = answer.status().as_u16();
         (status, answer.body_mut().read_json().unwrap_or(Value::Null))
     }
 
     fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0).build().into();
         let mut answer = agent
             .post(format!("{}{path}", self.url))
             .header("Authorization", format!("Bearer {TOKEN}"))
@@ -550,7 +552,8 @@ fn frozen_data_closes_the_gate_at_its_limit_and_opens_it_again() {
 fn the_canary_is_nowhere() {
     let mut host = Host::run(&[("RUST_LOG", "trace"), ("TICKPATH__HTTP__COMMANDS_PER_SECOND", "1000")]);
     host.wait_ready();
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0).build().into();
     let mut answers = String::new();
     for path in ["/kill", "/stop", "/flatten", "/limits", "/recover", "/state/host"] {
         for token in ["", "Bearer ", "Bearer wrong", "Basic canary"] {

@@ -108,9 +108,17 @@ fn a_repeat_has_no_second_effect() {
     assert_eq!((first.status, second.status), (200, 200));
     assert_eq!(first.json(), second.json());
     assert_eq!(stand.desk.effects(), 1);
-    let other = stand.post("/cancel", &body);
+    let other = stand.post("/reenable", &body);
     assert_eq!((other.status, &other.json()["reason"]), (409, &json!("request_reused")));
     assert_eq!(stand.desk.effects(), 1);
+    // What only stops is done all the same, under a number of its own; and a kill kills again.
+    let stops = stand.post("/cancel", &body);
+    assert_eq!(stops.status, 200);
+    assert_ne!(stops.json()["request"], 4711);
+    assert_eq!(stand.desk.effects(), 2);
+    let kill = because(json!({"scope": "host", "request": 4712}));
+    assert_eq!((stand.post("/kill", &kill).status, stand.post("/kill", &kill).status), (200, 200));
+    assert_eq!(stand.desk.effects(), 4);
 }
 
 #[test]
