@@ -16,7 +16,7 @@ const ANSWER_MAX: u64 = 8 * 1024 * 1024;
 /// Where the host is, and who asks.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RemoteArgs {
-    /// Address of the host's control plane; default: TICKPATH_URL, else [http] bind of the configuration.
+    /// Address of the host's control plane; default: TICKPATH_URL, else `[http] bind` of the configuration.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// Seconds to wait for an answer.

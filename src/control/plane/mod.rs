@@ -7,7 +7,7 @@
 //! - **Every method returns at once** (well under 10 ms, no lock that a hot thread takes, no disk, no network): the plane has
 //!   one thread, and a method that waits makes every probe wait. Read snapshots and atomics.
 //! - **Nothing is invented**: what is not known is `None`, never 0 and never "fresh".
-//! - **[`Host::command`] decides**, with what is true at that moment. The plane has looked at [`Host::state`] before, but
+//! - **[`Host::command`] decides**, with what is true at that moment. The plane has looked at [`Host::situation`] before, but
 //!   that may be old by then. [`Refused::recover`] and [`Refused::release`] are the contract's rules as pure functions.
 //! - **A kill acts before it returns** (set the atomics of `control::gate`), whatever else is broken, and is recorded behind
 //!   it: [`Accepted::in_force`] says so. Everything else becomes an input through the command lane

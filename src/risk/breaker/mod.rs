@@ -16,7 +16,7 @@
 //! | `bank` | [`Breakers`]: those of the strategies, the venues and the instruments together |
 //!
 //! A breaker lives in the time of its inputs. Its state at a time follows from the events and that time alone: an opening
-//! ends, and a probe runs out, at their own moment, whenever somebody looks. So [`Breaker::state`] changes nothing and may be
+//! ends, and a probe runs out, at their own moment, whenever somebody looks. So `Breaker::state` changes nothing and may be
 //! asked with any input, and a restart that gets the same events (orders and reports, which are in the audit log) is in the
 //! same state. A clock that runs backward stands still.
 //!

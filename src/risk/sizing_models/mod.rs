@@ -3,7 +3,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | `units` | amounts of the quote currency and quantities, both ways |
-//! | `caps` | [`Caps`](caps::Caps): what the model's answer is cut to, and the no-trade band |
+//! | `caps` | `Caps`: what the model's answer is cut to, and the no-trade band |
 //! | one file per model | see the registry below |
 //!
 //! A model answers with a [`Want`]: an amount, or a weight (value of the position ÷ equity). The weight is a float, since
