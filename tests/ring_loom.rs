@@ -3,9 +3,9 @@
 //! happens after the one before it, since the ring keeps a loom cell for each section and slot.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --release --test ring_loom --target-dir target/loom
+//! RUSTFLAGS="--cfg ring_loom" cargo test --release --test ring_loom --target-dir target/loom
 //! ```
-#![cfg(loom)]
+#![cfg(ring_loom)]
 
 use bytemuck::{Pod, Zeroable};
 use loom::thread;

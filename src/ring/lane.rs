@@ -49,7 +49,7 @@ impl<T: Pod> Window<T> {
                 self.base.add(index),
                 sequence,
                 &self.access,
-                #[cfg(loom)]
+                #[cfg(ring_loom)]
                 self.slots.track(index),
             )
         }

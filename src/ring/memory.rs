@@ -5,7 +5,7 @@ use bytemuck::Pod;
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
-#[cfg(loom)]
+#[cfg(ring_loom)]
 use {super::section::SECTIONS_MAX, super::sync::UnsafeCell};
 
 /// Smallest page of the machines that this runs on.
@@ -16,7 +16,7 @@ pub(crate) struct Slots<T> {
     base: NonNull<T>,
     layout: Layout,
     /// Under loom: one cell per slot and section, touched with each access, so that loom finds races on the bytes.
-    #[cfg(loom)]
+    #[cfg(ring_loom)]
     track: Box<[UnsafeCell<()>]>,
 }
 
@@ -50,7 +50,7 @@ impl<T: Pod> Slots<T> {
         Self {
             base,
             layout,
-            #[cfg(loom)]
+            #[cfg(ring_loom)]
             track: (0..capacity * SECTIONS_MAX).map(|_| UnsafeCell::new(())).collect(),
         }
     }
@@ -61,7 +61,7 @@ impl<T: Pod> Slots<T> {
     }
 
     /// The loom cells of slot `index`.
-    #[cfg(loom)]
+    #[cfg(ring_loom)]
     pub(crate) fn track(&self, index: usize) -> &[UnsafeCell<()>] {
         &self.track[index * SECTIONS_MAX..][..SECTIONS_MAX]
     }
@@ -75,7 +75,7 @@ impl<T> Drop for Slots<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(ring_loom)))]
 mod tests {
     use super::*;
 

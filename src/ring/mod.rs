@@ -47,5 +47,5 @@ mod memory;
 mod slot;
 mod sync;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(ring_loom)))]
 mod tests;

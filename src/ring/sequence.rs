@@ -68,7 +68,7 @@ impl Gates {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(ring_loom)))]
 mod tests {
     use super::*;
 

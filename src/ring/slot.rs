@@ -7,7 +7,7 @@ use core::any::type_name;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-#[cfg(loom)]
+#[cfg(ring_loom)]
 use super::sync::UnsafeCell;
 
 /// What a lane may do, computed when the ring is built. For each section ID the key (place and size) of the section
@@ -51,7 +51,7 @@ pub struct SlotMut<'a, T> {
     slot: NonNull<T>,
     sequence: u64,
     access: &'a Access,
-    #[cfg(loom)]
+    #[cfg(ring_loom)]
     track: &'a [UnsafeCell<()>],
 }
 
@@ -66,13 +66,13 @@ impl<'a, T: Pod> SlotMut<'a, T> {
         slot: NonNull<T>,
         sequence: u64,
         access: &'a Access,
-        #[cfg(loom)] track: &'a [UnsafeCell<()>],
+        #[cfg(ring_loom)] track: &'a [UnsafeCell<()>],
     ) -> Self {
         Self {
             slot,
             sequence,
             access,
-            #[cfg(loom)]
+            #[cfg(ring_loom)]
             track,
         }
     }
@@ -91,7 +91,7 @@ impl<'a, T: Pod> SlotMut<'a, T> {
     #[inline(always)]
     pub fn read<S: Section<Slot = T>>(&self) -> &S {
         self.access.check_read::<S>();
-        #[cfg(loom)]
+        #[cfg(ring_loom)]
         self.track[S::ID as usize].with(|_| ());
         // SAFETY: `key` (compile time) has the section within the slot and aligned, and the check above has it readable
         // here, so by the contract of `new` nobody else writes these bytes during 'a. This lane itself writes only
@@ -107,13 +107,13 @@ impl<'a, T: Pod> SlotMut<'a, T> {
     #[inline(always)]
     pub fn split<W: Section<Slot = T>>(&mut self) -> (View<'_, T>, &mut W) {
         self.access.check_write::<W>();
-        #[cfg(loom)]
+        #[cfg(ring_loom)]
         self.track[W::ID as usize].with_mut(|_| ());
         let view = View {
             slot: self.slot,
             access: self.access,
             written: W::ID,
-            #[cfg(loom)]
+            #[cfg(ring_loom)]
             track: self.track,
             _borrow: PhantomData,
         };
@@ -140,7 +140,7 @@ impl<'a, T: Pod> SlotMut<'a, T> {
         if !self.access.whole {
             self.access.refuse("read", type_name::<T>());
         }
-        #[cfg(loom)]
+        #[cfg(ring_loom)]
         self.track.iter().for_each(|cell| cell.with(|_| ()));
         // SAFETY: a slot of the ring, aligned and initialised (zeroed at build, any bytes are valid). Every section of
         // the ring is readable here, so nobody else writes one during 'a (contract of `new`), and nobody ever writes
@@ -156,7 +156,7 @@ pub struct View<'a, T> {
     access: &'a Access,
     /// The section that is lent out for writing.
     written: u8,
-    #[cfg(loom)]
+    #[cfg(ring_loom)]
     track: &'a [UnsafeCell<()>],
     /// Keeps the [`SlotMut`] borrowed.
     _borrow: PhantomData<&'a T>,
@@ -174,7 +174,7 @@ impl<'a, T: Pod> View<'a, T> {
         if S::ID == self.written {
             self.access.refuse("read, while it writes,", type_name::<S>());
         }
-        #[cfg(loom)]
+        #[cfg(ring_loom)]
         self.track[S::ID as usize].with(|_| ());
         // SAFETY: as in `SlotMut::read`; and the one section that is lent out mutably has another ID, hence other bytes
         // (the builder has all sections disjoint, and the check has S as the section that was built in).

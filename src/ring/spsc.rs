@@ -248,7 +248,7 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(ring_loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

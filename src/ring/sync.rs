@@ -2,27 +2,27 @@
 //!
 //! Nothing else in this room names `std::sync`, so what loom explores is the code that ships.
 
-#[cfg(loom)]
+#[cfg(ring_loom)]
 pub(crate) use loom::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
-#[cfg(not(loom))]
+#[cfg(not(ring_loom))]
 pub(crate) use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
-#[cfg(loom)]
+#[cfg(ring_loom)]
 pub(crate) use loom::cell::UnsafeCell;
 
 /// `core::cell::UnsafeCell` with loom's way in, so that loom sees every access.
-#[cfg(not(loom))]
+#[cfg(not(ring_loom))]
 #[derive(Debug)]
 #[repr(transparent)]
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
 
-#[cfg(not(loom))]
+#[cfg(not(ring_loom))]
 impl<T> UnsafeCell<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(core::cell::UnsafeCell::new(value))
@@ -57,18 +57,18 @@ impl<T> core::ops::Deref for Padded<T> {
 /// Tells the core that this is a spin loop.
 #[inline(always)]
 pub(crate) fn spin_loop() {
-    #[cfg(not(loom))]
+    #[cfg(not(ring_loom))]
     core::hint::spin_loop();
-    #[cfg(loom)]
+    #[cfg(ring_loom)]
     loom::thread::yield_now();
 }
 
 /// Lets another thread run.
 #[inline]
 pub(crate) fn yield_now() {
-    #[cfg(not(loom))]
+    #[cfg(not(ring_loom))]
     std::thread::yield_now();
-    #[cfg(loom)]
+    #[cfg(ring_loom)]
     loom::thread::yield_now();
 }
 
@@ -76,9 +76,9 @@ pub(crate) fn yield_now() {
 /// which this room needs a duration; it reads no clock. Loom has no time, so there it is a yield.)
 #[inline]
 pub(crate) fn park_micros(micros: u64) {
-    #[cfg(not(loom))]
+    #[cfg(not(ring_loom))]
     std::thread::park_timeout(core::time::Duration::from_micros(micros));
-    #[cfg(loom)]
+    #[cfg(ring_loom)]
     {
         let _ = micros;
         loom::thread::yield_now();
