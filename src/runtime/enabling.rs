@@ -84,8 +84,8 @@ impl Enabling {
     }
 
     /// Looks again. What becomes of it goes into the outbox, and into the log.
-    pub fn poll(&mut self, now: Reading, view: &View) {
-        self.lay_over_loosened(view);
+    pub fn poll(&mut self, now: Reading, changed: &BTreeMap<(u8, u32), OperatorRecord>) {
+        self.lay_over_loosened(changed);
         let read =
             Store::reopen(&self.dir).map_err(|e| e.to_string()).and_then(|store| Ok((store, self.read_keyring()?)));
         let now = Now { wall: now.wall, monotonic: now.steady };
@@ -131,10 +131,10 @@ impl Enabling {
 
     /// A limit that was loosened by command since the approval is not what two people approved; a tighter one only makes
     /// things safer.
-    fn lay_over_loosened(&mut self, view: &View) {
+    fn lay_over_loosened(&mut self, changed: &BTreeMap<(u8, u32), OperatorRecord>) {
         let mut over = Vec::new();
         let seen = self.seen;
-        for record in view.limits.values().filter(|r| r.sequence > seen) {
+        for record in changed.values().filter(|r| r.sequence > seen) {
             self.seen = self.seen.max(record.sequence);
             let row = crate::risk::TABLE.iter().find(|row| row.code == record.command.limit);
             let of = |id: InstrumentId| self.at_start.get(&(record.command.limit, id.0)).copied();

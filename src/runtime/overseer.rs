@@ -311,8 +311,8 @@ impl Overseer {
         let mut enabling = lock(&self.enabling);
         if let Some(enabling) = enabling.as_mut() {
             // Not under the view's lock: files are read.
-            let view = lock(&self.view).clone();
-            enabling.poll(now, &view);
+            let limits = lock(&self.view).limits.clone();
+            enabling.poll(now, &limits);
         }
     }
 

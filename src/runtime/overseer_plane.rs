@@ -325,7 +325,8 @@ impl Host for Overseer {
     }
 
     fn process(&self) -> Process {
-        let view = self.view();
+        // Read in place: a copy of all histograms for each probe is not needed.
+        let view = lock(&self.view);
         let mut faults: Vec<String> = view.journal_fault.iter().map(|f| format!("journal: {f}")).collect();
         if let Err(reason) = lock(&self.clock).healthy(read_clocks(), self.mode == Mode::Live) {
             faults.push(format!("clock: {reason}"));
@@ -452,7 +453,7 @@ impl Host for Overseer {
     }
 
     fn limits(&self) -> Vec<Limit> {
-        let view = self.view();
+        let view = lock(&self.view);
         let scope_of = |id: InstrumentId| match view.instruments.get(&id.0) {
             Some(known) => ScopeId::parse(&format!("instrument:{}", known.instrument.name())),
             None if id == InstrumentId::NONE => Some(ScopeId::HOST),
