@@ -68,12 +68,3 @@ pub use checks::{ROWS, TABLE, code};
 pub use config::{Config, ConfigError};
 pub use describe::{amount_text, check_amount_text, check_name, describe, describe_outcome, parse_amount};
 pub use stage::RiskStage;
-
-/// The host's limits as configured: stored number of the check and value in its own unit, in the order of the checks.
-///
-/// # Errors
-/// The first missing or impossible limit.
-pub fn configured_limits(config: &Config) -> Result<Vec<(u8, i128)>, ConfigError> {
-    let (row, given) = checks::read(&config.limits, false)?;
-    Ok((0..ROWS).filter(|at| given >> at & 1 == 1).map(|at| (TABLE[at].code, row[at])).collect())
-}

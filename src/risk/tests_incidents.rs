@@ -123,7 +123,7 @@ fn knight_old_code_repeats_executions() {
 }
 
 /// As good as no limit.
-#[allow(clippy::unnecessary_wraps)]
+#[allow(clippy::unnecessary_wraps, reason = "the configuration's fields are options")]
 fn much_text() -> Option<String> {
     Some("1000000000".to_owned())
 }

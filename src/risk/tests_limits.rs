@@ -21,7 +21,7 @@ use Verdict::{Approved, CancelAll, Refused};
 const E18: i128 = pow10(18) as i128;
 const E8: i128 = pow10(8) as i128;
 
-#[allow(clippy::unnecessary_wraps)]
+#[allow(clippy::unnecessary_wraps, reason = "the configuration's fields are options")]
 fn text(value: i64) -> Option<String> {
     Some(value.to_string())
 }

@@ -129,11 +129,6 @@ const COMMANDS_WAITING: usize = 256;
 /// Feeds whose freshness is told apart.
 const SOURCES_MAX: usize = 1024;
 
-/// Hash of the program that runs, so that a journal tells which build wrote it; zero if it cannot be read.
-fn build_hash() -> [u8; 16] {
-    std::env::current_exe().and_then(std::fs::read).map_or([0; 16], |bytes| short_hash(&bytes))
-}
-
 /// Whether this run may be had in the mode in force.
 ///
 /// # Errors
@@ -181,7 +176,8 @@ pub(super) fn start_with(
     let opened = Opened::new(config, &options, &mut stages, now, open)?;
     let Opened { writer, restored, first_sequence, epoch } = opened;
     let resolved = toml::to_string(config).map_err(|e| ConfigError::room("config", e))?;
-    let epoch_start = EpochStart { epoch, config_hash: short_hash(resolved.as_bytes()), build_hash: build_hash() };
+    let epoch_start =
+        EpochStart { epoch, config_hash: short_hash(resolved.as_bytes()), build_hash: identity::build().short() };
 
     let mut directory = Directory::new(config.topology.instruments_max);
     for instrument in &restored.instruments {

@@ -3,6 +3,7 @@
 use super::group::StageGroup;
 use super::patience::Patience;
 use crate::control::gate::Gate;
+use crate::control::state::gate_changes;
 use crate::event::input::{GateChange, GateReason, Input, InputKind};
 use crate::event::slot::Slot;
 use crate::ring::lane::Producer;
@@ -164,16 +165,10 @@ impl Sequencer {
 
     #[cold]
     fn tell_changes(&mut self, holds: u32, now: UnixNanos, meanwhile: &mut impl Meanwhile) {
-        let changed = holds ^ self.told;
-        self.told = holds;
+        let before = std::mem::replace(&mut self.told, holds);
         // What closes goes before what opens: the gate is never open in between.
-        for closed in [true, false] {
-            for &reason in GateReason::ALL {
-                let bit = 1 << reason.code();
-                if changed & bit != 0 && (holds & bit != 0) == closed {
-                    self.change_gate(reason, closed, now, meanwhile);
-                }
-            }
+        for (reason, closed) in gate_changes(before, holds) {
+            self.change_gate(reason, closed, now, meanwhile);
         }
     }
 

@@ -32,7 +32,7 @@ pub(super) struct Rules {
 
 /// What happened, in order.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::large_enum_variant)]
+#[allow(clippy::large_enum_variant, reason = "a history of a few hundred facts")]
 pub(super) enum Fact {
     Epoch,
     Define(Instrument),
