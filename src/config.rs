@@ -85,6 +85,9 @@ pub struct HostConfig {
     pub keyring: Option<PathBuf>,
     /// Interval of timer inputs in milliseconds, 1..=60 000.
     pub timer_interval_ms: u64,
+    /// Interval in which the venue is asked what we have there, in milliseconds, 10..=60 000. Execution and risk are compared
+    /// with each answer.
+    pub statement_interval_ms: u64,
 }
 
 impl Default for HostConfig {
@@ -95,11 +98,17 @@ impl Default for HostConfig {
             data_dir: "tickpath-data".into(),
             keyring: None,
             timer_interval_ms: 1000,
+            statement_interval_ms: 1000,
         }
     }
 }
 
 impl HostConfig {
+    /// Interval of the questions to the venue.
+    pub fn statement_interval(&self) -> Nanos {
+        i64::try_from(self.statement_interval_ms.clamp(10, 60_000)).unwrap_or(1000) * crate::types::time::MILLIS
+    }
+
     /// Interval of timer inputs.
     pub fn timer_interval(&self) -> Nanos {
         i64::try_from(self.timer_interval_ms.clamp(1, 60_000)).unwrap_or(1000) * crate::types::time::MILLIS

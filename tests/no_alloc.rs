@@ -101,6 +101,7 @@ fn the_hot_thread_allocates_nothing_after_warm_up() {
         stamps: Some(tsc),
         pacer: None,
         limits: Limits { events_max: 60_000, nanos_max: 0 },
+        statement_interval: 1_000_000_000,
         timer_interval: config.host.timer_interval(),
         wait: started.wait,
         reader_names: vec![("generated".to_owned(), "message")],
@@ -108,7 +109,7 @@ fn the_hot_thread_allocates_nothing_after_warm_up() {
     };
     let latency = LatencyModel::new(&config.sim.latency).unwrap();
     let (front, finish) = started.split();
-    let side = VenueSide::new(front.orders, Exchange::Generated(Box::new(generator)), latency, front.durable);
+    let side = VenueSide::new(front.orders, Exchange::Generated(Box::new(generator)), latency, front.durable, 16);
     let mut simulation =
         Simulation::new(front.sequencer, side, Inflow::generated(), vec![AnyDecoder::generated()], directory, around);
     simulation.begin(&opening);

@@ -2,10 +2,8 @@
 //! No tick yet, an unknown age and a clock that ran backward are all stale.
 
 use super::clock_guard::Reading;
-use super::ticks::Ticks;
-use crate::types::ids::{InstrumentId, SourceId};
-use crate::types::time::{NO_TIME, Nanos, SECONDS};
-use serde::Serialize;
+use super::ticks::{Stream, Ticks};
+use crate::types::time::{Nanos, SECONDS};
 use std::sync::Arc;
 
 /// The variable for the greatest age that is fresh.
@@ -61,39 +59,11 @@ impl Settings {
     }
 }
 
-/// The answer of `/healthz`. Field names are the contract's.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Healthz {
-    /// Who answers.
-    pub service: String,
-    /// When the last tick came in, by the wall clock, in seconds since 1970; `null` before the first.
-    pub last_tick_epoch_seconds: Option<f64>,
-    /// Its age, in seconds; `null` if it is not known.
-    pub age_seconds: Option<f64>,
-    /// The greatest age that is fresh, in seconds.
-    pub max_age_seconds: f64,
-    /// Whether it is fresh.
-    pub ok: bool,
-    /// Whether staleness was demanded.
-    pub forced_stale: bool,
-}
-
-impl Healthz {
-    /// The status of the HTTP answer: 200 only while ticks are fresh.
-    pub const fn http_status(&self) -> u16 {
-        if self.ok { 200 } else { 503 }
-    }
-}
-
 /// The check.
 #[derive(Clone, Debug)]
 pub struct MarketHealth {
     ticks: Arc<Ticks>,
     settings: Settings,
-}
-
-fn seconds(nanos: Nanos) -> f64 {
-    nanos as f64 / SECONDS as f64
 }
 
 impl MarketHealth {
@@ -102,26 +72,25 @@ impl MarketHealth {
         Self { ticks, settings }
     }
 
-    /// Whether any source is fresh: what the execution state asks.
-    pub fn is_fresh(&self, now: Reading) -> bool {
-        self.judge(self.ticks.any(), now)
-    }
-
-    /// The sources that were heard of and are not fresh any more, by their number among the feeds.
+    /// The sources that were heard of, are not fresh any more, and were the last to tell something of an instrument: one that
+    /// another took over from is no loss. By their number among the feeds.
     pub fn silent_sources(&self, clocks: impl FnOnce() -> Reading) -> Vec<usize> {
         let heard: Vec<_> = self.ticks.heard().collect();
         let now = clocks();
-        heard.into_iter().filter(|(_, last)| !self.judge(*last, now)).map(|(number, _)| number).collect()
+        let silent = heard.into_iter().filter(|(_, last)| !self.judge(*last, now)).map(|(number, _)| number);
+        silent.filter(|number| self.ticks.told_by(*number).next().is_some()).collect()
     }
 
-    /// Whether this source is fresh.
-    pub fn is_source_fresh(&self, source: SourceId, now: Reading) -> bool {
-        self.judge(self.ticks.source(source), now)
-    }
-
-    /// Whether this instrument is fresh.
-    pub fn is_instrument_fresh(&self, instrument: InstrumentId, now: Reading) -> bool {
-        self.judge(self.ticks.instrument(instrument), now)
+    /// Why the price of an instrument is not fresh, if it is not, by the ticks of its [streams](Ticks::instrument): book and
+    /// quotes each must be, once there was one. So a feed that stands still closes what it makes the price of, also where another
+    /// feed goes on to tell of the same instrument. Without either, whatever is told of it counts.
+    pub fn staleness(&self, streams: [Reading; Stream::ALL.len()], now: Reading) -> Option<Stream> {
+        let [book, quote, other] = streams;
+        if book == Reading::NONE && quote == Reading::NONE {
+            return (!self.judge(other, now)).then_some(Stream::Other);
+        }
+        let stands = |last: Reading| last != Reading::NONE && !self.judge(last, now);
+        [(book, Stream::Book), (quote, Stream::Quote)].into_iter().find(|(last, _)| stands(*last)).map(|(_, s)| s)
     }
 
     /// Whether a tick of `last` is fresh `now`. Take the tick first and read the clocks behind it: a tick that comes in between
@@ -129,37 +98,12 @@ impl MarketHealth {
     pub fn judge(&self, last: Reading, now: Reading) -> bool {
         !self.settings.forced_stale && now.is_fresh(last, self.settings.max_age)
     }
-
-    /// The answer of `/healthz` for the whole host.
-    pub fn healthz(&self, service: &str, now: Reading) -> Healthz {
-        self.answer(service, self.ticks.any(), now)
-    }
-
-    /// The same for one source.
-    pub fn source_healthz(&self, service: &str, source: SourceId, now: Reading) -> Healthz {
-        self.answer(service, self.ticks.source(source), now)
-    }
-
-    /// The same for one instrument.
-    pub fn instrument_healthz(&self, service: &str, instrument: InstrumentId, now: Reading) -> Healthz {
-        self.answer(service, self.ticks.instrument(instrument), now)
-    }
-
-    fn answer(&self, service: &str, last: Reading, now: Reading) -> Healthz {
-        Healthz {
-            service: service.to_owned(),
-            last_tick_epoch_seconds: (last.wall != NO_TIME).then(|| seconds(last.wall)),
-            age_seconds: now.age_of(last).map(seconds),
-            max_age_seconds: seconds(self.settings.max_age),
-            ok: self.judge(last, now),
-            forced_stale: self.settings.forced_stale,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::ids::{InstrumentId, SourceId};
 
     const FEED: SourceId = SourceId::FEED_FIRST;
     const WALL: i64 = 1_700_000_000 * SECONDS;
@@ -172,53 +116,70 @@ mod tests {
         Settings::from_env(|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
     }
 
-    #[test]
-    fn fresh_up_to_the_limit_and_not_a_nanosecond_longer() {
-        let ticks = Arc::new(Ticks::new(2, 2));
-        let health = MarketHealth::new(Arc::clone(&ticks), Settings::default());
-        let json = |now| serde_json::to_value(health.healthz("tickpath-1", now)).unwrap();
-        assert_eq!(
-            json(at(0)),
-            serde_json::json!({"service": "tickpath-1", "last_tick_epoch_seconds": null, "age_seconds": null,
-                "max_age_seconds": 60.0, "ok": false, "forced_stale": false})
-        );
-        ticks.tick(FEED, InstrumentId(1), at(500_000_000));
-        assert_eq!(
-            json(at(2_000_000_000)),
-            serde_json::json!({"service": "tickpath-1", "last_tick_epoch_seconds": 1_700_000_000.5, "age_seconds": 1.5,
-                "max_age_seconds": 60.0, "ok": true, "forced_stale": false})
-        );
-        let limit = 500_000_000 + MAX_AGE_DEFAULT;
-        for (now, status) in [(limit, 200), (limit + 1, 503), (499_999_999, 503), (limit + 3600 * SECONDS, 503)] {
-            assert_eq!(health.healthz("x", at(now)).http_status(), status, "{now}");
-        }
-        ticks.tick(FEED, InstrumentId(1), at(limit + 2));
-        assert_eq!(health.healthz("x", at(limit + 2)).http_status(), 200, "again after recovery");
+    fn health(max_age: Nanos) -> (Arc<Ticks>, MarketHealth) {
+        let ticks = Arc::new(Ticks::new(3, 2));
+        (Arc::clone(&ticks), MarketHealth::new(ticks, Settings { max_age, forced_stale: false }))
     }
 
     #[test]
-    fn a_frozen_source_or_instrument_does_not_hide_behind_a_live_one() {
-        let ticks = Arc::new(Ticks::new(2, 2));
-        let health = MarketHealth::new(Arc::clone(&ticks), Settings { max_age: SECONDS, forced_stale: false });
-        let (live, frozen) = (FEED, SourceId(FEED.0 + 1));
-        ticks.tick(frozen, InstrumentId(1), at(0));
-        ticks.tick(live, InstrumentId(0), at(2 * SECONDS));
-        let now = at(2 * SECONDS);
-        assert!(health.is_fresh(now) && health.is_source_fresh(live, now));
-        assert!(health.is_instrument_fresh(InstrumentId(0), now) && !health.is_instrument_fresh(InstrumentId(1), now));
-        assert!(!health.is_source_fresh(frozen, now) && !health.is_source_fresh(SourceId(99), now));
-        assert!(!health.is_instrument_fresh(InstrumentId(7), now));
-        assert_eq!(health.source_healthz("x", frozen, now).age_seconds, Some(2.0));
-        assert_eq!(health.instrument_healthz("x", InstrumentId(1), now).http_status(), 503);
+    fn fresh_up_to_the_limit_and_not_a_nanosecond_longer() {
+        let (ticks, health) = health(MAX_AGE_DEFAULT);
+        assert!(!health.judge(ticks.any(), at(0)), "no tick yet");
+        ticks.tick(FEED, InstrumentId(1), Stream::Book, at(500_000_000));
+        let limit = 500_000_000 + MAX_AGE_DEFAULT;
+        let cases = [(limit, true), (limit + 1, false), (499_999_999, false), (limit + 3600 * SECONDS, false)];
+        for (now, fresh) in cases {
+            assert_eq!(health.judge(ticks.any(), at(now)), fresh, "{now}");
+        }
+        ticks.tick(FEED, InstrumentId(1), Stream::Book, at(limit + 2));
+        assert!(health.judge(ticks.any(), at(limit + 2)), "again after recovery");
+    }
+
+    /// Ticks of one instrument as (feed, stream, second); what is stale at second 10 with a limit of 5 s, and which feeds are
+    /// told.
+    fn check(given: &[(u16, Stream, i64)], stale: Option<Stream>, silent: &[usize]) {
+        let (ticks, health) = health(5 * SECONDS);
+        // Another instrument is alive through feed 0 all the time.
+        ticks.tick(FEED, InstrumentId(0), Stream::Book, at(10 * SECONDS));
+        for &(feed, stream, second) in given {
+            ticks.tick(SourceId(FEED.0 + feed), InstrumentId(1), stream, at(second * SECONDS));
+        }
+        // Feed 0 speaks of the other instrument until the end.
+        ticks.tick(FEED, InstrumentId(0), Stream::Book, at(10 * SECONDS));
+        let now = at(10 * SECONDS);
+        assert_eq!(health.staleness(ticks.instrument(InstrumentId(1)), now), stale, "{given:?}");
+        assert_eq!(health.silent_sources(|| now), silent, "{given:?}");
+        assert_eq!(health.staleness(ticks.instrument(InstrumentId(0)), now), None, "{given:?}");
+    }
+
+    #[test]
+    fn a_frozen_stream_or_feed_does_not_hide_behind_a_live_one() {
+        use Stream::{Book, Other, Quote};
+        check(&[], Some(Other), &[]);
+        check(&[(1, Book, 5)], None, &[]);
+        check(&[(1, Book, 4)], Some(Book), &[1]);
+        // Trades of another feed, or of the same connection, make no book fresh.
+        check(&[(1, Book, 4), (2, Other, 10)], Some(Book), &[1]);
+        check(&[(1, Book, 4), (1, Other, 10)], Some(Book), &[]);
+        // Book and quotes each must be fresh, if there are both; without either all counts.
+        check(&[(1, Book, 10), (2, Quote, 4)], Some(Quote), &[2]);
+        check(&[(1, Book, 4), (2, Quote, 10)], Some(Book), &[1]);
+        check(&[(1, Book, 10), (2, Quote, 9)], None, &[]);
+        check(&[(1, Other, 9)], None, &[]);
+        check(&[(1, Other, 4)], Some(Other), &[1]);
+        // A feed that ends and another that goes on with the same book: the next file, or the second of two lines.
+        check(&[(1, Book, 3), (2, Book, 9)], None, &[]);
+        // A feed of trades alone that falls silent is told, and closes nothing.
+        check(&[(1, Book, 10), (2, Other, 3)], None, &[2]);
     }
 
     #[test]
     fn a_clock_that_lies_makes_it_stale() {
         let ticks = Arc::new(Ticks::new(1, 1));
         let health = MarketHealth::new(Arc::clone(&ticks), Settings::default());
-        ticks.tick(FEED, InstrumentId(0), at(0));
+        ticks.tick(FEED, InstrumentId(0), Stream::Book, at(0));
         let check = |steady: i64, wall: i64, ok: bool| {
-            assert_eq!(health.is_fresh(Reading { steady, wall: WALL + wall }), ok, "{steady} {wall}");
+            assert_eq!(health.judge(ticks.any(), Reading { steady, wall: WALL + wall }), ok, "{steady} {wall}");
         };
         let hour = 3600 * SECONDS;
         check(SECONDS, SECONDS, true);
@@ -246,9 +207,9 @@ mod tests {
             let settings = settings(&[(FORCE_STALE_VARIABLE, text)]).unwrap();
             assert_eq!(settings.forced_stale, forced, "{text}");
             let ticks = Arc::new(Ticks::new(1, 1));
-            ticks.tick(FEED, InstrumentId(0), at(0));
-            let health = MarketHealth::new(ticks, settings);
-            assert_eq!((health.is_fresh(at(1)), health.healthz("x", at(1)).forced_stale), (!forced, forced));
+            ticks.tick(FEED, InstrumentId(0), Stream::Quote, at(0));
+            let health = MarketHealth::new(Arc::clone(&ticks), settings);
+            assert_eq!(health.judge(ticks.any(), at(1)), !forced);
         }
     }
 }

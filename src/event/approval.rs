@@ -2,7 +2,7 @@
 
 use super::execution::{CommandKind, ExecutionSection, OrderCommand};
 use super::risk::{RiskSection, Verdict};
-use crate::types::price::Side;
+use crate::types::price::{Px, Qty, Side, pow10};
 
 /// A command that risk allowed in the very slot that it comes from: a new order within the approved side, quantity and
 /// price, or a cancel (which reduces risk and is always allowed). It can be made only by [`ApprovedOrder::verify`].
@@ -57,6 +57,13 @@ impl ApprovedOrder {
         Ok(Self { command })
     }
 
+    /// The same order in units that are finer by so many decimals: it means what it meant. `None` if a number does not fit.
+    pub fn in_finer_units(&self, px_by: u8, qty_by: u8) -> Option<Self> {
+        let px = Px(self.command.px.0.checked_mul(pow10(px_by))?);
+        let qty = Qty(self.command.qty.0.checked_mul(pow10(qty_by))?);
+        Some(Self { command: OrderCommand { px, qty, ..self.command } })
+    }
+
     /// The command.
     #[inline]
     pub fn command(&self) -> &OrderCommand {
@@ -69,7 +76,6 @@ mod tests {
     use super::*;
     use crate::event::execution::{OrderType, TimeInForce};
     use crate::types::ids::{ClientOrderId, InstrumentId};
-    use crate::types::price::{Px, Qty};
     use bytemuck::Zeroable;
 
     fn command(kind: CommandKind, side: Side, qty: i64, px: i64) -> OrderCommand {
@@ -83,6 +89,20 @@ mod tests {
             order_type: OrderType::Limit.code(),
             time_in_force: TimeInForce::Gtc.code(),
         }
+    }
+
+    #[test]
+    fn in_finer_units_it_is_the_same_order() {
+        let mut execution = ExecutionSection::zeroed();
+        execution.commands_len = 1;
+        execution.commands[0] = command(CommandKind::Cancel, Side::Buy, 7, -3);
+        let order = ApprovedOrder::verify(&RiskSection::zeroed(), &execution, 0).unwrap();
+        let finer = order.in_finer_units(1, 2).unwrap();
+        assert_eq!((finer.command().px, finer.command().qty), (Px(-30), Qty(700)));
+        assert_eq!(OrderCommand { px: Px(-3), qty: Qty(7), ..*finer.command() }, *order.command());
+        assert_eq!(order.in_finer_units(0, 18).map(|o| o.command().qty), Some(Qty(7_000_000_000_000_000_000)));
+        execution.commands[0].qty = Qty(10);
+        assert_eq!(ApprovedOrder::verify(&RiskSection::zeroed(), &execution, 0).unwrap().in_finer_units(0, 18), None);
     }
 
     fn check(verdict: Verdict, commands: &[OrderCommand], expected: Result<(), NotApproved>) {

@@ -1,5 +1,6 @@
 //! Hot: the execution section: commands to the venue and what became of an order.
 
+use super::statement::{OrdersCount, Traded};
 use crate::types::ids::{ClientOrderId, InstrumentId};
 use crate::types::price::{Px, Qty, Side};
 use bytemuck::{Pod, Zeroable};
@@ -149,6 +150,37 @@ pub struct OrderUpdate {
     pub reserved: [u8; 18],
 }
 
+crate::code_enum! {
+    /// How what we hold compares with a venue's statement.
+    pub enum Agreement {
+        /// There was no statement, or none that can be compared.
+        None = 0, "none";
+        /// They agree.
+        Agrees = 1, "agrees";
+        /// They differ: see [`differs`].
+        Differs = 2, "differs";
+    }
+}
+
+/// Bits of [`ExecutionSection::differs`]: in what a statement and we differ.
+pub mod differs {
+    /// The venue has other open orders than those that it confirmed to us.
+    pub const ORDERS: u8 = 1 << 0;
+    /// The venue counts other fills than we do.
+    pub const FILLS: u8 = 1 << 1;
+    /// Risk's position is not the one of the start and all fills since.
+    pub const POSITION: u8 = 1 << 2;
+    /// Risk counts another open quantity than execution does.
+    pub const OPEN: u8 = 1 << 3;
+
+    /// What `bits` say, for people.
+    pub fn names(bits: u8) -> String {
+        let all = [(ORDERS, "open orders"), (FILLS, "fills"), (POSITION, "position"), (OPEN, "open quantity")];
+        let names: Vec<&str> = all.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
+        names.join(", ")
+    }
+}
+
 /// The execution section.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(128))]
@@ -161,18 +193,30 @@ pub struct ExecutionSection {
     pub commands_len: u8,
     /// 1 if `update` says something.
     pub updated: u8,
+    /// Code of an [`Agreement`], for a statement.
+    pub agreement: u8,
+    /// See [`differs`].
+    pub differs: u8,
+    /// 1 if this instrument (or the whole) agrees now and did not before, or the other way round.
+    pub agreement_changed: u8,
     /// Zero.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 3],
     /// Orders of the host that are open after this input.
     pub open_orders: u32,
-    /// Zero.
-    pub reserved2: u32,
+    /// Instruments (and the whole, as one more) for which the last statement differed.
+    pub differing: u32,
     /// Commands, in the order in which they must leave.
     pub commands: [OrderCommand; COMMANDS_MAX],
     /// The order that the input's report was about.
     pub update: OrderUpdate,
+    /// For a statement: the orders that the venue has confirmed to us, as execution has them.
+    pub confirmed: OrdersCount,
+    /// For a statement: the fills since the host's start, as execution has them.
+    pub traded: Traded,
+    /// For a statement: orders that were sent before the statement before it, and that the venue never answered.
+    pub unanswered: u32,
     /// Zero.
-    pub reserved3: [u64; 14],
+    pub reserved3: [u32; 15],
 }
 
 impl ExecutionSection {

@@ -25,6 +25,8 @@ crate::code_enum! {
         Report = 5, "report";
         /// Somebody who may (an operator, an agent) wants something: `operator::OperatorCommand`.
         Operator = 6, "operator";
+        /// What the venue says that we have there: `statement::Statement`.
+        Statement = 7, "statement";
         /// Book levels, absolute quantities: [`Depth`].
         Depth = 16, "depth";
         /// A public trade: [`Trade`].

@@ -24,3 +24,4 @@ pub mod report;
 pub mod risk;
 pub mod signal;
 pub mod slot;
+pub mod statement;

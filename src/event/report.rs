@@ -1,7 +1,7 @@
 //! Hot: a venue's report on one of our orders, as an input.
 
 use crate::types::ids::ClientOrderId;
-use crate::types::price::{Px, Qty, Side};
+use crate::types::price::{Px, Qty, Side, pow10};
 use bytemuck::{Pod, Zeroable};
 
 crate::code_enum! {
@@ -103,6 +103,20 @@ pub struct Report {
 }
 
 impl Report {
+    /// The same report in units of price, quantity and money that are finer by so many decimals. `None` if a number does not
+    /// fit.
+    pub fn in_finer_units(&self, px_by: u8, qty_by: u8, money_by: u8) -> Option<Self> {
+        let qty = |qty: Qty| qty.0.checked_mul(pow10(qty_by)).map(Qty);
+        Some(Self {
+            fee: self.fee.checked_mul(10i128.checked_pow(u32::from(money_by))?)?,
+            last_px: Px(self.last_px.0.checked_mul(pow10(px_by))?),
+            last_qty: qty(self.last_qty)?,
+            cum_qty: qty(self.cum_qty)?,
+            leaves_qty: qty(self.leaves_qty)?,
+            ..*self
+        })
+    }
+
     /// What the venue says.
     #[inline]
     pub fn exec_type(&self) -> Option<ExecType> {

@@ -2,7 +2,8 @@
 //!
 //! - `state`: the states of an order and the table of its legal moves;
 //! - `store`: the working orders and the recently finished ones, in a slab of fixed size;
-//! - `stage`: verdict → commands, report → update.
+//! - `compare`: what a venue states against what execution and risk hold;
+//! - `stage`: verdict → commands, report → update, statement → agreement.
 //!
 //! An approved verdict becomes one new order (child 0), within the approval. `CancelAll` becomes one cancel for each working
 //! order of the instrument (of the host, if the input has no instrument), at most `COMMANDS_MAX` per input; the others follow
@@ -14,6 +15,7 @@
 //! **To add a state or a move**: a row or a column of the table in `state`. **To add a kind of command**: a variant in
 //! `event::execution`, a column of the table, and its arm in `stage`.
 
+mod compare;
 pub mod config;
 mod stage;
 pub mod state;
@@ -21,6 +23,8 @@ pub mod store;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_compare;
 
 pub use config::{Config, ConfigError};
 pub use stage::ExecutionStage;

@@ -1,5 +1,6 @@
 //! Hot: the stage: from verdicts to commands, from reports to order states.
 
+use super::compare::Comparison;
 use super::config::{Config, ConfigError};
 use super::state::Event;
 use super::store::{Handle, Order, Store};
@@ -12,7 +13,7 @@ use crate::event::market::MarketSection;
 use crate::event::report::{ExecType, Report};
 use crate::event::risk::{RiskSection, Verdict};
 use crate::types::ids::{ClientOrderId, InstrumentId};
-use crate::types::price::{Px, Qty, Side};
+use crate::types::price::{Px, Qty, Side, pow10};
 use bytemuck::Zeroable;
 
 /// The scales of one instrument, as far as the orders need them.
@@ -31,6 +32,7 @@ struct Scale {
 #[derive(Debug)]
 pub struct ExecutionStage {
     store: Store,
+    comparison: Comparison,
     scales: Vec<Scale>,
     epoch: Option<u16>,
     /// Working orders with `cancel_wanted`; saves looking for them.
@@ -51,6 +53,7 @@ impl ExecutionStage {
         }
         Ok(Self {
             store: Store::new(config.orders_max as usize, config.finished_max as usize),
+            comparison: Comparison::new(instruments_max),
             scales: vec![Scale::default(); instruments_max],
             epoch: None,
             cancels_wanted: 0,
@@ -65,7 +68,7 @@ impl ExecutionStage {
     /// One input of the live sequence, or of its replay. `out` is written completely.
     pub fn on_slot(&mut self, input: &Input, _market: &MarketSection, risk: &RiskSection, out: &mut ExecutionSection) {
         *out = ExecutionSection::zeroed();
-        self.take(input, out);
+        self.take(input, risk, out);
         match risk.verdict() {
             Verdict::Approved => self.open(input, risk, out),
             Verdict::CancelAll => self.want_cancels(input.instrument),
@@ -75,6 +78,7 @@ impl ExecutionStage {
             self.send_cancels(out);
         }
         out.open_orders = self.store.live() as u32;
+        out.differing = self.comparison.differing();
     }
 
     /// The same input again, from the audit log: all inputs of the kinds epoch, definition, gate and report, and all with a
@@ -84,7 +88,7 @@ impl ExecutionStage {
     /// starts cannot make an order that is at the venue disappear here.
     pub fn restore(&mut self, input: &Input, risk: &RiskSection, execution: &ExecutionSection) {
         let mut scratch = ExecutionSection::zeroed();
-        self.take(input, &mut scratch);
+        self.take(input, risk, &mut scratch);
         if risk.verdict() == Verdict::CancelAll {
             self.want_cancels(input.instrument);
         }
@@ -103,11 +107,22 @@ impl ExecutionStage {
         }
     }
 
-    fn take(&mut self, input: &Input, out: &mut ExecutionSection) {
+    fn take(&mut self, input: &Input, risk: &RiskSection, out: &mut ExecutionSection) {
         match input.kind() {
-            Some(InputKind::Epoch) => self.epoch = u16::try_from(input.payload::<EpochStart>().epoch).ok(),
-            Some(InputKind::Definition) => self.define(input),
+            Some(InputKind::Epoch) => {
+                self.epoch = u16::try_from(input.payload::<EpochStart>().epoch).ok();
+                self.comparison.begin_epoch();
+            }
+            Some(InputKind::Definition) => {
+                self.define(input);
+                self.comparison.define(input.instrument, risk.position.0);
+            }
             Some(InputKind::Report) => self.report(input, out),
+            Some(InputKind::Statement) => {
+                let scale = self.scales.get(input.instrument.index()).filter(|scale| scale.defined);
+                let decimals = scale.map(|scale| scale.qty_decimals);
+                self.comparison.take(input, decimals, risk, self.store.working(), out);
+            }
             _ => {}
         }
     }
@@ -126,6 +141,9 @@ impl ExecutionStage {
                 .zip(qty_by)
                 .is_some_and(|(px, qty)| (px == 0 && qty == 0) || self.store.rescale(input.instrument, px, qty));
             scale.blocked |= !fits;
+            if let Some(by @ 1..) = qty_by.filter(|_| fits) {
+                self.comparison.rescale(input.instrument, pow10(by), self.store.working());
+            }
         }
         scale.defined = true;
         scale.price_decimals = new.price_decimals;
@@ -186,7 +204,11 @@ impl ExecutionStage {
             cum_qty: Qty(0),
             notional: 0,
         };
-        order.apply(Event::Submit) && self.store.insert(order).is_some()
+        let kept = order.apply(Event::Submit) && self.store.insert(order).is_some();
+        if kept {
+            self.comparison.change(None, &order);
+        }
+        kept
     }
 
     /// All working orders of `instrument` are to be cancelled; of the host, if it is `NONE`. Those whose cancel was sent
@@ -261,6 +283,7 @@ impl ExecutionStage {
             self.cancels_wanted -= 1;
         }
         self.store.settle(handle);
+        self.comparison.change(Some(&before), &after);
         if fits && after == before {
             return;
         }

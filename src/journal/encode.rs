@@ -8,7 +8,7 @@ use crate::event::slot::Slot;
 use bytemuck::{Pod, bytes_of};
 
 /// Whether `slot` belongs into the audit log: control and reports, every verdict of risk, every command and order
-/// update, every change of direction.
+/// update, every change of direction, and what changed in how the venue and we agree.
 #[inline]
 pub fn is_audit(slot: &Slot) -> bool {
     const CONTROL: u64 = 1 << InputKind::Epoch as u8
@@ -22,6 +22,7 @@ pub fn is_audit(slot: &Slot) -> bool {
         || slot.risk.has(marks::NOTED)
         || slot.execution.commands_len > 0
         || slot.execution.updated != 0
+        || slot.execution.agreement_changed != 0
         || slot.signal.changed != 0
 }
 

@@ -1,6 +1,6 @@
 //! Hot: the host's counters: one line each, with one meaning.
 
-use crate::event::execution::{CommandKind, OrderState};
+use crate::event::execution::{Agreement, CommandKind, OrderState};
 use crate::event::input::InputKind;
 use crate::event::market::{anomaly, flags};
 use crate::event::risk::Verdict;
@@ -55,6 +55,10 @@ counters! {
     rejected,
     /// Reports that could not be applied to an order.
     report_anomalies,
+    /// Statements of the venue on what we have there that agreed with execution and risk.
+    statements_agreed,
+    /// Those that differed. Must be 0.
+    statements_differed,
     /// Gaps found in market data.
     gaps,
     /// Times that a book became invalid.
@@ -93,6 +97,8 @@ impl Counts {
         self.negative_latency += u64::from(market.anomalies & anomaly::NEGATIVE_LATENCY != 0);
         self.anomalies += u64::from(market.anomalies & !anomaly::NEGATIVE_LATENCY != 0);
         self.decoded_by_fallback += u64::from(slot.input.flags & crate::event::input::flags::FALLBACK != 0);
+        self.statements_agreed += u64::from(slot.execution.agreement == Agreement::Agrees.code());
+        self.statements_differed += u64::from(slot.execution.agreement == Agreement::Differs.code());
         if market.closed_mask != 0 {
             for (i, candle) in market.closed.iter().enumerate() {
                 if market.closed_mask >> i & 1 == 1 {

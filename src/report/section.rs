@@ -1,7 +1,7 @@
 //! Edge: the sections of a slot as names and values, as people read them.
 
 use super::number::{money, px, qty};
-use crate::event::execution::{CommandKind, ExecutionSection, OrderState, OrderType, TimeInForce};
+use crate::event::execution::{Agreement, CommandKind, ExecutionSection, OrderState, OrderType, TimeInForce, differs};
 use crate::event::feature::FeatureSection;
 use crate::event::input::{GateReason, Level};
 use crate::event::market::{CANDLE_NAMES, InvalidReason, MarketSection, flags};
@@ -218,6 +218,20 @@ pub fn execution(section: &ExecutionSection, instrument: Option<&Instrument>) ->
         f.put(name("time_in_force"), time_in_force(c.time_in_force));
     }
     f.put("open_orders", section.open_orders);
+    if section.agreement != 0 {
+        f.put("agreement", code(Agreement::from_code(section.agreement).map(Agreement::name), section.agreement));
+        f.put("differs", if section.differs == 0 { "in nothing".to_owned() } else { differs::names(section.differs) });
+        f.put("confirmed.orders", section.confirmed.orders);
+        f.qty("confirmed.open_buy", section.confirmed.open_buy);
+        f.qty("confirmed.open_sell", section.confirmed.open_sell);
+        f.put("confirmed.digest", format!("{:016x}", section.confirmed.digest));
+        f.qty("traded.bought", section.traded.bought);
+        f.qty("traded.sold", section.traded.sold);
+        f.put("unanswered", section.unanswered);
+    }
+    if section.differing != 0 {
+        f.put("differing", section.differing);
+    }
     if section.updated != 0 {
         let u = &section.update;
         f.put("update.client_order_id", u.client_order_id);

@@ -120,6 +120,7 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "not_used": outcome.notes.iter().map(|(name, n)| (name.clone(), json!(n))).collect::<serde_json::Map<_, _>>(),
         "journal_last_sequence": view.journaled,
         "not_recorded": view.not_recorded,
+        "differences": view.differences.values().collect::<Vec<_>>(),
         "ended": outcome.ended.name(),
         "error": outcome.problems.fatal.as_ref().map(|fatal| fatal.to_json(EXIT_CODE)),
     })
@@ -215,6 +216,13 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         counted(counts.fills, "fill"),
         grouped(counts.rejected)
     )?;
+    if counts.statements_agreed > 0 {
+        writeln!(
+            text,
+            "venue       {} what execution and risk hold",
+            counted_as(counts.statements_agreed, "statement agrees with", "statements agree with")
+        )?;
+    }
     for (code, count) in &view.refusals {
         write!(text, "            refused {} × {}", grouped(*count), refusal(*code))?;
         if *code == crate::risk::code::gate {
@@ -303,6 +311,11 @@ pub fn complaints(outcome: &Outcome) -> Vec<String> {
             outcome.not_approved, outcome.not_encodable
         ));
     }
+    lines.extend(
+        outcome.view.differences.values().map(|text| {
+            format!("the venue and the host differ in {text}; what to do: `tickpath runbook reconciliation`")
+        }),
+    );
     lines.extend(outcome.view.not_recorded.iter().map(|loss| format!("journal: {loss}")));
     if outcome.journal_dir.is_some()
         && outcome.view.journaled < outcome.view.sequence

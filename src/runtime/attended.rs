@@ -37,7 +37,7 @@ impl Attended {
     /// In words, what cannot be started.
     pub fn begin(setup: OverseerSetup, plane: Option<&http::Config>) -> Result<Self, String> {
         let live = setup.mode == Mode::Live;
-        let overseer = Overseer::new(setup).map_err(|e| e.to_string())?;
+        let overseer = Overseer::new(setup).map_err(|e| format!("cannot watch over the host: {e}"))?;
         let thread = overseer.run().map_err(|e| format!("cannot start thread `overseer`: {e}"))?;
         let mut attended = Self { overseer, thread: Some(thread), plane: None };
         if let Some(config) = plane.filter(|config| config.enabled) {

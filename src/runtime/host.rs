@@ -8,7 +8,7 @@ use super::enabling::{Enabling, LimitNow};
 pub use super::host_error::HostError;
 use super::identity;
 use super::opened::Opened;
-use super::overseer::OverseerSetup;
+use super::overseer::{Clocks, OverseerSetup};
 use super::overseer_plane::Facts;
 use super::patience::Patience;
 use super::problems::Problems;
@@ -18,9 +18,11 @@ use super::simulation::{Ended, Limits, LoopProgress, Simulation, SimulationCount
 use super::supply::{Supply, exchange};
 use super::topology::{self, Finish, Front, TopologySetup};
 pub use super::validate::{config_text_of, stages, validate};
-use super::venue_side::VenueSide;
+use super::venue_side::{Losses, VenueSide};
 use crate::config::{Config, ConfigError, Mode};
 use crate::control::gate::Gate;
+use crate::control::halt::HaltSources;
+use crate::control::market_health::Settings;
 use crate::control::ticks::Ticks;
 use crate::event::input::{EpochStart, Input};
 use crate::journal::{self, Durability, JournalError, Writer, config_name, short_hash};
@@ -202,6 +204,7 @@ pub(super) fn start_with(
     // All that can refuse stands in front of the first thread.
     let limits = stages.risk.limits_from_next_epoch(&opening_instruments);
     let enabling = enabling(config, &limits, now)?;
+    let settings = Settings::from_env(|name| std::env::var(name).ok()).map_err(|e| ConfigError::room("http", e))?;
     let facts = Facts::new(config, &epoch_start, limits);
     let generated = matches!(source, Source::Generated);
     let supply = Supply::of(source)?;
@@ -249,6 +252,10 @@ pub(super) fn start_with(
             commands: sender,
             tsc: run_clock.clone(),
             kills: restored.kills.clone(),
+            statement_interval: config.host.statement_interval(),
+            halt: HaltSources::from_env(|name| std::env::var_os(name)),
+            settings,
+            clocks: Clocks::default(),
         };
         match Attended::begin(setup, options.plane.then_some(&config.http)) {
             Ok(begun) => attended = Some(begun),
@@ -266,12 +273,16 @@ pub(super) fn start_with(
         pacer: options.speed.map(Pacer::new),
         limits: options.limits,
         timer_interval: config.host.timer_interval(),
+        statement_interval: config.host.statement_interval(),
         wait,
         reader_names: supply.reader_names,
         commands,
     };
+    let losses = Losses { ppm: config.sim.lose_reports_ppm, seed: config.sim.latency.seed };
     let Front { sequencer, orders, durable } = front;
-    let side = VenueSide::new(orders, exchange, latency, durable).with_patience(patience);
+    let side = VenueSide::new(orders, exchange, latency, durable, config.topology.instruments_max)
+        .with_patience(patience)
+        .with_losses(losses);
     let body = Body {
         simulation: Simulation::new(sequencer, side, supply.inflow, supply.decoders, directory, around),
         finish,

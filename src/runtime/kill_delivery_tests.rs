@@ -42,7 +42,7 @@ impl Way {
         let exchange = Exchange::Recorded(Box::new(RecordedVenue::new(&RecordedConfig::default(), 16).unwrap()));
         let (sender, receiver) = spsc::channel(16);
         let latency = LatencyModel::new(&LatencyConfig::default()).unwrap();
-        let side = VenueSide::new(receiver, exchange, latency, Arc::new(AtomicU64::new(u64::MAX)));
+        let side = VenueSide::new(receiver, exchange, latency, Arc::new(AtomicU64::new(u64::MAX)), 16);
         Self { side, sender, directory, id: 0 }
     }
 

@@ -17,6 +17,7 @@
 //! | [`attended`] | overseer and control plane, begun and ended together |
 //! | [`overseer`] | looks after a live host: kill, halt, freshness, clocks, execution state; what people ask of it |
 //! | [`enabling`] | the two people's approval, looked at again and again in LIVE |
+//! | [`agreement`] | whether the venue and the host agree on what the host has there |
 //! | [`watching`] | what must be told to people, each with its runbook |
 //! | [`playback`], [`divergence`] | a journal through the stages again, on one thread; where it differs |
 //! | [`recovery`] | what a restart takes from the journal |
@@ -25,6 +26,7 @@
 //! | [`clock`] | the TSC, and wall time for pacing |
 //! | [`cores`] | cores that exist, pinning |
 
+pub mod agreement;
 pub mod attended;
 pub mod clock;
 pub mod complaint;

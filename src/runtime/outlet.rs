@@ -2,7 +2,7 @@
 
 use crate::event::approval::ApprovedOrder;
 use crate::event::definition::Definition;
-use crate::event::execution::{COMMANDS_MAX, ExecutionSection};
+use crate::event::execution::{Agreement, COMMANDS_MAX, ExecutionSection};
 use crate::event::input::{Input, InputKind};
 use crate::event::risk::{RiskSection, marks};
 use crate::ring::spsc;
@@ -41,6 +41,12 @@ pub struct OutletCounters {
     pub not_encodable: AtomicU64,
     /// Orders of the host that are open.
     pub open_orders: AtomicU64,
+    /// Statements of the venue that were compared with what we hold.
+    pub compared: AtomicU64,
+    /// Instruments (and the whole, as one more) whose last statement differed.
+    pub differing: AtomicU64,
+    /// Orders that the venue never answered, as of its last statement.
+    pub unanswered: AtomicU64,
 }
 
 /// The way out.
@@ -111,10 +117,25 @@ impl OrderOutlet {
         }
     }
 
-    /// Learns instruments, for the encoder's templates, and shows how many orders are open.
+    #[cold]
+    fn compare(&mut self, input: &Input, execution: &ExecutionSection) {
+        self.counters.differing.store(u64::from(execution.differing), Ordering::Release);
+        if !input.instrument.is_some() {
+            self.counters.unanswered.store(u64::from(execution.unanswered), Ordering::Relaxed);
+        }
+        if execution.agreement != Agreement::None.code() {
+            let compared = self.counters.compared.load(Ordering::Relaxed);
+            self.counters.compared.store(compared + 1, Ordering::Release);
+        }
+    }
+
+    /// Learns instruments, for the encoder's templates, and shows how many orders are open and whether the venue agrees.
     #[inline]
     pub fn observe(&mut self, input: &Input, execution: &ExecutionSection) {
         self.counters.open_orders.store(u64::from(execution.open_orders), Ordering::Release);
+        if input.kind == InputKind::Statement.code() {
+            self.compare(input, execution);
+        }
         if input.kind == InputKind::Definition.code()
             && let Some(instrument) = input.payload::<Definition>().instrument(input.instrument)
         {

@@ -4,6 +4,7 @@
 //! state, and sets the gate's reasons, one look at a time and in one step. The gate's atomics act at once; the sequencer makes
 //! inputs of them, so that the record and the replay know. An overseer that hangs is missed by the last gate within a second.
 
+use super::agreement::{Agreement, Disagreement};
 use super::clock::Tsc;
 use super::enabling::Enabling;
 use super::outlet::OutletCounters;
@@ -14,7 +15,7 @@ use super::simulation::LoopProgress;
 use super::watching::{Seen, Watching};
 use crate::control::alerts::{Alerts, Change};
 use crate::control::clock_guard::{ClockGuard, Limits as ClockLimits, Reading};
-use crate::control::clock_sync::{read_clocks, read_sync};
+use crate::control::clock_sync::{Sync as Synced, read_clocks, read_sync};
 use crate::control::gate::{Gate, KillScope};
 use crate::control::halt::HaltSources;
 use crate::control::halt_watch::HaltWatch;
@@ -23,13 +24,13 @@ use crate::control::market_health::{MarketHealth, Settings};
 use crate::control::mode::Mode;
 use crate::control::plane::view::Enablement;
 use crate::control::state::{Backoff, Machine};
-use crate::control::ticks::Ticks;
+use crate::control::ticks::{Stream, Ticks};
 use crate::event::input::{GateReason, Input};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
 use crate::ring::spsc;
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
-use crate::types::time::{NO_TIME, SECONDS};
+use crate::types::time::{NO_TIME, Nanos, SECONDS};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,12 +46,13 @@ const SYNC_EVERY: Duration = Duration::from_secs(10);
 /// Between two looks at the halt's file.
 const HALT_EVERY: Duration = Duration::from_millis(100);
 /// The reasons that the overseer sets and lifts. All others have another owner.
-const OWNED: [GateReason; 7] = [
+const OWNED: [GateReason; 8] = [
     GateReason::Enablement,
     GateReason::Halt,
     GateReason::NotReady,
     GateReason::MarketDataStale,
     GateReason::Clock,
+    GateReason::Reconciliation,
     GateReason::Fault,
     GateReason::Degraded,
 ];
@@ -75,10 +77,33 @@ pub struct OverseerSetup {
     pub view: Arc<Mutex<View>>,
     /// The way into the sequence.
     pub commands: spsc::Sender<Input>,
+    /// Interval in which the venue is asked what the host has there.
+    pub statement_interval: Nanos,
     /// The clock of the last gate, by which it misses whoever watches.
     pub tsc: Tsc,
+    /// What halts from outside: environment and file.
+    pub halt: HaltSources,
+    /// When market data is fresh.
+    pub settings: Settings,
+    /// The clocks that ages and enablements are held against.
+    pub clocks: Clocks,
     /// Kills of earlier process starts that nobody has released.
     pub kills: BTreeMap<KillScope, StandingKill>,
+}
+
+/// Where an overseer reads the time: a test gives it its own.
+pub struct Clocks {
+    /// Both clocks at once.
+    pub read: Box<dyn Fn() -> Reading + Send + Sync>,
+    /// What the system says of their synchronisation.
+    pub sync: Box<dyn Fn() -> Synced + Send + Sync>,
+}
+
+impl Default for Clocks {
+    /// Those of the system.
+    fn default() -> Self {
+        Self { read: Box::new(read_clocks), sync: Box::new(read_sync) }
+    }
 }
 
 /// The overseer of one run. Everything behind the locks is touched for microseconds, and never by a hot thread.
@@ -94,8 +119,8 @@ pub struct Overseer {
     /// The enablement as people see it.
     pub(super) shown: Mutex<Enablement>,
     pub(super) alerts: Mutex<Alerts>,
-    /// Instruments whose data alone is not fresh, by name.
-    pub(super) stale_instruments: Mutex<Vec<String>>,
+    /// Instruments whose price alone is not fresh, by name, with what is missing.
+    pub(super) stale_instruments: Mutex<Vec<(String, Stream)>>,
     watching: Mutex<Watching>,
     pub(super) outlet: Arc<OutletCounters>,
     pub(super) health: MarketHealth,
@@ -108,6 +133,10 @@ pub struct Overseer {
     pub(super) commands: Mutex<spsc::Sender<Input>>,
     /// What is to be on the record and found no room in the lane yet, with the instrument that it is about.
     pub(super) records: Mutex<VecDeque<(InstrumentId, OperatorCommand)>>,
+    pub(super) clocks: Clocks,
+    agreement: Mutex<Agreement>,
+    /// Why the venue and the host are not known to agree, as of the last look.
+    pub(super) disagreement: Mutex<Option<Disagreement>>,
     pub(super) started: Instant,
     tsc: Tsc,
     /// Held through a look: of two at once the older must not write over what the newer has set.
@@ -133,33 +162,22 @@ fn record_of(act: &Act) -> (InstrumentId, OperatorCommand) {
     (instrument, record)
 }
 
-/// Why a live host's overseer could not begin.
-#[derive(Debug, thiserror::Error)]
-pub enum OverseerError {
-    /// A setting in the environment.
-    #[error(transparent)]
-    Setting(#[from] crate::control::market_health::SettingError),
-    /// A thread or a signal handler.
-    #[error("cannot watch over the host: {0}")]
-    System(#[from] std::io::Error),
-}
-
 impl Overseer {
     /// Closes the gate (INIT), and looks for the first time. Call [`run`](Self::run) to go on looking.
     ///
     /// # Errors
-    /// [`OverseerError`].
-    pub fn new(setup: OverseerSetup) -> Result<Arc<Self>, OverseerError> {
-        let settings = Settings::from_env(|name| std::env::var(name).ok())?;
+    /// A thread or a signal handler that cannot be had.
+    pub fn new(setup: OverseerSetup) -> std::io::Result<Arc<Self>> {
+        let settings = setup.settings;
         let kill = KillSwitch::new(Arc::clone(&setup.gate));
         kill.listen()?;
-        let halt = HaltWatch::start(HaltSources::from_env(|name| std::env::var_os(name)), HALT_EVERY, |halt| {
+        let halt = HaltWatch::start(setup.halt, HALT_EVERY, |halt| {
             tracing::info!("halt: {:?}: {}", halt.kind, halt.source);
             for warning in &halt.warnings {
                 tracing::warn!("{warning}");
             }
         })?;
-        let now = read_clocks();
+        let now = (setup.clocks.read)();
         let mut records = VecDeque::new();
         for (scope, StandingKill { who, reason, .. }) in &setup.kills {
             let act = kill.kill(*scope, who, reason, now.wall);
@@ -193,12 +211,15 @@ impl Overseer {
             view: setup.view,
             commands: Mutex::new(setup.commands),
             records: Mutex::new(records),
+            clocks: setup.clocks,
+            agreement: Mutex::new(Agreement::new(setup.statement_interval)),
+            disagreement: Mutex::default(),
             started: Instant::now(),
             tsc: setup.tsc,
             looking: Mutex::new(()),
             over: AtomicBool::new(false),
         };
-        lock(&overseer.clock).set_sync(read_sync());
+        lock(&overseer.clock).set_sync((overseer.clocks.sync)());
         // Everything defaults to no.
         overseer.gate.all_instruments_are_stale();
         overseer.look();
@@ -218,17 +239,22 @@ impl Overseer {
                 std::thread::park_timeout(LOOK_EVERY);
                 if synced.elapsed() >= SYNC_EVERY {
                     synced = Instant::now();
-                    lock(&overseer.clock).set_sync(read_sync());
+                    lock(&overseer.clock).set_sync((overseer.clocks.sync)());
                 }
                 if watched.elapsed() >= WATCH_EVERY {
                     watched = Instant::now();
-                    overseer.poll_enabling(read_clocks());
+                    overseer.poll_enabling(overseer.now());
                 }
                 overseer.look();
                 overseer.gate.was_looked_after(overseer.tsc.read());
                 overseer.watch();
             }
         })
+    }
+
+    /// Both clocks.
+    pub(super) fn now(&self) -> Reading {
+        (self.clocks.read)()
     }
 
     /// No more looks.
@@ -242,7 +268,7 @@ impl Overseer {
         // Read in here: a reading from before another look would be a clock that runs backward; and behind the tick that it
         // is held against, for the same reason.
         let tick = self.ticks.any();
-        let now = read_clocks();
+        let now = self.now();
         if let Some(act) = self.kill.absorb_signal(now.wall) {
             let (instrument, record) = record_of(&act);
             self.keep_on_record(instrument, &record);
@@ -260,9 +286,10 @@ impl Overseer {
         let halted = halt.bars(self.mode) || self.gate.is_killed();
         let enabled = self.tell_enabling(now);
         let fault = lock(&self.watching).fault(&self.outlet);
+        let disagreement = lock(&self.agreement).look(now.steady, &self.outlet).err();
         let mut reasons = {
             let mut machine = lock(&self.machine);
-            if self.progress.events.load(Ordering::Acquire) > 0 {
+            if self.progress.events.load(Ordering::Acquire) > 0 && disagreement.is_none() {
                 machine.started(now, "host", "recovered and reconciled");
             }
             machine.data(fresh, now, "host", if fresh { "ticks come in" } else { "no fresh tick" });
@@ -282,6 +309,10 @@ impl Overseer {
         if self.mode == Mode::Live && !enabled {
             reasons |= bit(GateReason::Enablement);
         }
+        if disagreement.is_some() {
+            reasons |= bit(GateReason::Reconciliation);
+        }
+        *lock(&self.disagreement) = disagreement;
         // HALTED is both; the latched kill stands in the gate itself, here is the halt of environment and file.
         if !halt.bars(self.mode) {
             reasons &= !bit(GateReason::Halt);
@@ -333,21 +364,19 @@ impl Overseer {
         enabled
     }
 
-    /// Closes the gate for each instrument whose data is not fresh; their names.
-    fn look_at_instruments(&self) -> Vec<String> {
-        let ticks: Vec<(Instrument, Reading)> = lock(&self.view)
+    /// Closes the gate for each instrument whose price is not fresh; their names, with what is missing.
+    fn look_at_instruments(&self) -> Vec<(String, Stream)> {
+        let ticks: Vec<(Instrument, _)> = lock(&self.view)
             .instruments
             .values()
             .map(|known| (known.instrument, self.ticks.instrument(known.instrument.id)))
             .collect();
-        let now = read_clocks();
+        let now = self.now();
         let mut stale = Vec::new();
-        for (instrument, tick) in ticks {
-            let fresh = self.health.judge(tick, now);
-            self.gate.instrument_is_stale(instrument.id, !fresh);
-            if !fresh {
-                stale.push(instrument.name());
-            }
+        for (instrument, streams) in ticks {
+            let found = self.health.staleness(streams, now);
+            self.gate.instrument_is_stale(instrument.id, found.is_some());
+            stale.extend(found.map(|stream| (instrument.name(), stream)));
         }
         stale
     }
@@ -355,7 +384,7 @@ impl Overseer {
     /// What people must be told.
     fn watch(&self) {
         let tick = self.ticks.any();
-        let now = read_clocks();
+        let now = self.now();
         let halt = self.halt.current();
         let forced = if self.settings.forced_stale { " (forced)" } else { "" };
         let awaited = self.started.elapsed().as_nanos() > u128::try_from(self.settings.max_age).unwrap_or(0);
@@ -363,14 +392,19 @@ impl Overseer {
             .then(|| format!("no tick within {} s{forced}", self.settings.max_age / SECONDS));
         let holds = self.gate.reasons();
         let stale_instruments = self.look_at_instruments();
-        let mut silent = stale_instruments.clone();
-        silent.extend(self.health.silent_sources(read_clocks).into_iter().map(|number| format!("feed {number}")));
+        let mut silent: Vec<String> =
+            stale_instruments.iter().map(|(name, stream)| format!("{name} ({stream})")).collect();
+        silent.extend(self.health.silent_sources(|| self.now()).into_iter().map(|number| format!("feed {number}")));
+        // Before the first answer the host is not ready, which is told already.
+        let differs = lock(&self.disagreement).filter(|d| *d != Disagreement::NotYet);
         let found = {
             let view = lock(&self.view);
             lock(&self.watching).look(&Seen {
                 steady: now.steady,
                 view: &view,
                 events: self.progress.events.load(Ordering::Acquire),
+                differs: differs.as_ref().map(ToString::to_string).as_deref(),
+                unanswered: self.outlet.unanswered.load(Ordering::Relaxed),
                 gate: holds,
                 stale: stale.as_deref(),
                 // Before the first tick of all there is nothing to compare with.
@@ -395,3 +429,7 @@ impl Overseer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "overseer_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@ use super::enabling::LimitNow;
 use super::overseer::{Overseer, lock};
 use super::recorder::View;
 use crate::config::Config;
-use crate::control::clock_sync::read_clocks;
+use crate::control::clock_guard::Reading;
 use crate::control::gate::KillScope;
 use crate::control::kill::ReleaseError;
 use crate::control::plane::command::{Accepted, Action, Command, Refused};
@@ -14,6 +14,7 @@ use crate::control::plane::view::{
 };
 use crate::control::plane::{Host, Journaled, ScopeId, Scrape, scrape::Buckets};
 use crate::control::state::RecoverRefusal;
+use crate::control::ticks::Stream;
 use crate::event::input::{EpochStart, GateReason};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
 use crate::event::risk::OperatorOutcome;
@@ -266,7 +267,7 @@ impl Overseer {
     }
 
     fn recover(&self, command: &Command, target: &Target) -> Result<Accepted, Refused> {
-        let now = read_clocks();
+        let now = self.now();
         let result = lock(&self.machine).recover(now, &command.who, &command.reason);
         result.map_err(|refusal| match refusal {
             RecoverRefusal::Halted => Refused::KillSwitch { source: self.situation().kill_switch.source_text() },
@@ -309,13 +310,13 @@ fn unit_of(unit: Unit) -> (&'static str, u8) {
 
 impl Host for Overseer {
     fn now(&self) -> UnixNanos {
-        read_clocks().wall
+        Self::now(self).wall
     }
 
     fn heartbeat(&self) -> Heartbeat {
         // In this order: see `MarketHealth::judge`.
         let last = self.ticks.any();
-        let now = read_clocks();
+        let now = self.now();
         let last_tick = (last.wall != crate::types::time::NO_TIME).then_some(last.wall);
         // The steady clock has its say too: by either clock too old is stale.
         let fresh = self.health.judge(last, now);
@@ -328,7 +329,7 @@ impl Host for Overseer {
         // Read in place: a copy of all histograms for each probe is not needed.
         let view = lock(&self.view);
         let mut faults: Vec<String> = view.journal_fault.iter().map(|f| format!("journal: {f}")).collect();
-        if let Err(reason) = lock(&self.clock).healthy(read_clocks(), self.mode == Mode::Live) {
+        if let Err(reason) = lock(&self.clock).healthy(self.now(), self.mode == Mode::Live) {
             faults.push(format!("clock: {reason}"));
         }
         Process {
@@ -372,7 +373,7 @@ impl Host for Overseer {
     }
 
     fn situation(&self) -> Situation {
-        let (halt, now) = (self.halt.current(), read_clocks());
+        let (halt, now) = (self.halt.current(), self.now());
         let mut sources: Vec<KillSource> = self
             .kill
             .standing()
@@ -431,11 +432,11 @@ impl Host for Overseer {
                 kill: Some(act.number),
             })
             .collect();
-        scopes.extend(lock(&self.stale_instruments).iter().map(|name| ScopeNow {
+        scopes.extend(lock(&self.stale_instruments).iter().map(|(name, stream)| ScopeNow {
             scope: format!("instrument:{name}"),
             state: "stale".to_owned(),
             kill: None,
-            reason: format!("no market data within {} s", self.settings.max_age / SECONDS),
+            reason: format!("no {stream} within {} s", self.settings.max_age / SECONDS),
         }));
         scopes.extend(self.states());
         Situation {
@@ -518,7 +519,7 @@ impl Host for Overseer {
             &[],
             self.gate.blocked(),
         );
-        let now = read_clocks();
+        let now = self.now();
         let age_of = |last: UnixNanos| crate::types::time::age(now.wall, last).map_or(f64::NAN, |age| age as f64 / 1e9);
         for (number, last) in self.ticks.heard() {
             let number = number.to_string();
@@ -526,21 +527,23 @@ impl Host for Overseer {
             out.gauge("marketdata_feed_age_seconds", "Age of the newest tick, by feed.", &[("feed", &number)], age);
         }
         for known in view.instruments.values() {
-            let age = age_of(self.ticks.instrument(known.instrument.id).wall);
             let name = known.instrument.name();
-            out.gauge(
-                "marketdata_instrument_age_seconds",
-                "Age of the newest tick, by instrument.",
-                &[("instrument", &name)],
-                age,
-            );
+            let told = self.ticks.instrument(known.instrument.id).into_iter().zip(Stream::ALL);
+            for (last, stream) in told.filter(|(last, _)| *last != Reading::NONE) {
+                out.gauge(
+                    "marketdata_instrument_age_seconds",
+                    "Age of the newest tick, by instrument and stream.",
+                    &[("instrument", &name), ("stream", stream.name())],
+                    age_of(last.wall),
+                );
+            }
         }
         let events = self.progress.events.load(Ordering::Relaxed);
         out.counter("market_messages_total", "Market messages taken in.", &[], events);
     }
 
     fn command(&self, command: &Command) -> Result<Accepted, Refused> {
-        let now = read_clocks().wall;
+        let now = self.now().wall;
         let target = self.target(&command.scope);
         if let Action::Kill { flatten } = command.action {
             return Ok(self.kill(command, &target?, flatten, now));

@@ -4,12 +4,14 @@
 use super::clock::Tsc;
 use crate::control::clock_sync::read_clocks;
 use crate::control::gate::Gate;
-use crate::control::ticks::Ticks;
+use crate::control::ticks::{Stream, Ticks};
 use crate::event::digest::{OutputHash, SlotDigest};
-use crate::event::input::InputKind;
+use crate::event::execution::{Agreement, differs};
+use crate::event::input::{Depth, DepthStyle, InputKind};
 use crate::event::operator::{OperatorAction, OperatorCommand};
 use crate::event::risk::OperatorOutcome;
 use crate::event::slot::Slot;
+use crate::event::statement::Statement;
 use crate::journal::{Durability, JournalError, Loss, Writer};
 use crate::market::anomaly::AnomalyCounts;
 use crate::metric::counts::Counts;
@@ -18,6 +20,7 @@ use crate::ring::lane::Lane;
 use crate::ring::wait::{WaitStrategy, Waiter};
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
+use crate::types::price::Qty;
 use crate::types::time::UnixNanos;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,6 +102,8 @@ pub struct View {
     pub limits: BTreeMap<(u8, u32), OperatorRecord>,
     /// The last commands and what became of them, the oldest first.
     pub operators: VecDeque<OperatorRecord>,
+    /// How the venue's last statement and we differ, by instrument (`NONE`: all orders), while they do.
+    pub differences: BTreeMap<u32, String>,
     /// Market data that the journal had no room for (live: orders and control went on), as its notes tell it.
     pub not_recorded: Vec<Loss>,
 }
@@ -193,9 +198,9 @@ impl Recorder {
                     }
                     view.take_in(slot, &setup.tsc);
                     if let (Some(ticks), Some(now)) = (&setup.ticks, now)
-                        && is_tick(slot.input.kind)
+                        && let Some(stream) = stream_of(slot)
                     {
-                        ticks.tick(slot.input.source, slot.input.instrument, now);
+                        ticks.tick(slot.input.source, slot.input.instrument, stream, now);
                     }
                 });
                 self.make_durable(&mut fault);
@@ -249,13 +254,17 @@ impl Recorder {
     }
 }
 
-/// Whether the input tells a price: what says nothing of the market (a gap, a status, what could not be read) makes no data
-/// fresh.
-const fn is_tick(kind: u8) -> bool {
-    matches!(
-        InputKind::from_code(kind),
-        Some(InputKind::Depth | InputKind::Trade | InputKind::Quote | InputKind::Bar | InputKind::OrderEvent)
-    )
+/// Of which stream the input is, if it tells a price: what says nothing of the market (a gap, a status, what could not be read)
+/// makes no data fresh. A snapshot that was asked for is no stream.
+#[inline]
+fn stream_of(slot: &Slot) -> Option<Stream> {
+    match InputKind::from_code(slot.input.kind)? {
+        InputKind::Depth if slot.input.payload::<Depth>().style == DepthStyle::Snapshot.code() => Some(Stream::Other),
+        InputKind::Depth | InputKind::OrderEvent => Some(Stream::Book),
+        InputKind::Quote => Some(Stream::Quote),
+        InputKind::Trade | InputKind::Bar => Some(Stream::Other),
+        _ => None,
+    }
 }
 
 impl View {
@@ -290,6 +299,16 @@ impl View {
             }
         }
         self.gate = slot.risk.gate;
+        match Agreement::from_code(slot.execution.agreement) {
+            Some(Agreement::Agrees) => {
+                self.differences.remove(&id);
+            }
+            Some(Agreement::Differs) => {
+                let text = self.difference(slot);
+                self.differences.insert(id, text);
+            }
+            Some(Agreement::None) | None => {}
+        }
         if slot.input.kind == InputKind::Operator.code() {
             if self.operators.len() == OPERATORS_KEPT {
                 self.operators.pop_front();
@@ -314,5 +333,34 @@ impl View {
             let (low, high) = self.feed_latency.unwrap_or((latency, latency));
             self.feed_latency = Some((low.min(latency), high.max(latency)));
         }
+    }
+
+    /// In what a statement and we differ, with both sides' numbers.
+    #[cold]
+    fn difference(&self, slot: &Slot) -> String {
+        let (stated, execution, risk): (&Statement, _, _) = (slot.input.payload(), &slot.execution, &slot.risk);
+        let known = self.instruments.get(&slot.input.instrument.0).map(|view| &view.instrument);
+        let text = |qty: Qty| known.map_or_else(|| qty.0.to_string(), |known| crate::report::number::qty(known, qty));
+        let mut words = vec![format!(
+            "{}: {}",
+            known.map_or_else(|| "all orders".to_owned(), Instrument::name),
+            differs::names(execution.differs)
+        )];
+        for (bit, what, venue, host) in [
+            (differs::ORDERS, "open orders", stated.open.orders.to_string(), execution.confirmed.orders.to_string()),
+            (differs::ORDERS, "open buys", text(stated.open.open_buy), text(execution.confirmed.open_buy)),
+            (differs::ORDERS, "open sells", text(stated.open.open_sell), text(execution.confirmed.open_sell)),
+            (differs::FILLS, "bought", text(stated.traded.bought), text(execution.traded.bought)),
+            (differs::FILLS, "sold", text(stated.traded.sold), text(execution.traded.sold)),
+        ] {
+            if execution.differs & bit != 0 {
+                words.push(format!("{what} {venue} at the venue, {host} here"));
+            }
+        }
+        if execution.differs & (differs::POSITION | differs::OPEN) != 0 {
+            let (position, buy, sell) = (text(risk.position), text(risk.open_buy), text(risk.open_sell));
+            words.push(format!("risk counts a position of {position}, open buys {buy}, open sells {sell}"));
+        }
+        words.join(", ")
     }
 }

@@ -1,7 +1,7 @@
 //! Hot: the discrete-event loop: what happens next, in simulated time.
 //!
-//! Five kinds of things can be next: a timer, a report that reaches us, a market message that reaches us, an event inside
-//! the generated market, an order that reaches the venue. The earliest goes first; at the same time they go in that
+//! Six kinds of things can be next: a timer, a report that reaches us, a market message that reaches us, an event inside
+//! the generated market, an order that reaches the venue, and the question to the venue what we have there. The earliest goes first; at the same time they go in that
 //! order. An order is known only once the execution stage has handled the input that leads to it, which may be on
 //! another thread. So before anything at time T is done, execution must have handled every input before T minus the
 //! smallest entry latency (conservative look-ahead): then no order can arrive before T that we do not know of, and one
@@ -108,6 +108,8 @@ pub struct Surroundings {
     pub limits: Limits,
     /// Interval of timers.
     pub timer_interval: Nanos,
+    /// Interval of the questions to the venue what we have there.
+    pub statement_interval: Nanos,
     /// How to wait for the loader.
     pub wait: WaitStrategy,
     /// Names of the readers and of their records (line, message, packet), for messages.
@@ -140,6 +142,7 @@ struct Ledger {
     counts: SimulationCounts,
     started: bool,
     timers: Timers,
+    questions: Timers,
     /// Published inputs that the execution stage may not have handled yet: last sequence by time.
     open: VecDeque<(UnixNanos, Sequence)>,
 }
@@ -186,6 +189,7 @@ enum What {
     Frame,
     Agents,
     Order,
+    Question,
     Nothing,
 }
 
@@ -214,6 +218,7 @@ impl Simulation {
             counts: SimulationCounts::default(),
             started: false,
             timers: Timers::new(around.timer_interval),
+            questions: Timers::new(around.statement_interval),
             open: VecDeque::with_capacity(1 << 16),
         };
         let waiter = Waiter::new(around.wait);
@@ -236,11 +241,17 @@ impl Simulation {
         }
     }
 
-    /// Publishes what must stand before all market data: the epoch, definitions, reconciliation.
+    /// Publishes what must stand before all market data: the epoch, definitions, orders found gone; and asks the venue for the
+    /// first time.
     pub fn begin(&mut self, inputs: &[Input]) {
         for input in inputs {
             let sequence = self.sequencer.publish_first(input, &mut self.side);
             self.ledger.enter(input, sequence, &mut self.side);
+            // Instruments of an earlier start come with no message of this one.
+            self.side.on_market(input);
+        }
+        if let Some(last) = inputs.last() {
+            self.side.ask(last.ts_recv);
         }
     }
 
@@ -357,6 +368,10 @@ impl Simulation {
                     self.around.progress.one_arrived();
                 }
             }
+            What::Question => {
+                self.side.ask(at);
+                self.ledger.questions.done(at);
+            }
             What::Nothing => {}
         }
         true
@@ -396,6 +411,13 @@ impl Simulation {
             && timer <= best.1
         {
             best = (What::Timer, timer);
+        }
+        // Last at its time: the answer then knows of all that happened at it.
+        if best.0 != What::Nothing
+            && let Some(question) = self.ledger.questions.next_at(best.1)
+            && question < best.1
+        {
+            best = (What::Question, question);
         }
         best
     }
@@ -553,6 +575,11 @@ impl Simulation {
             let input = &self.batch.as_slice()[i];
             let sequence = self.sequencer.publish(input, ahead!(self));
             self.ledger.enter(input, sequence, &mut self.side);
+            if input.kind == InputKind::Definition.code() {
+                // What was ordered before it is in the old units.
+                self.sequencer.await_execution(sequence, &mut self.side);
+                self.side.drain();
+            }
             self.side.on_market(&self.batch.as_slice()[i]);
         }
     }

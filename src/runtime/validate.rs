@@ -46,6 +46,7 @@ pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
     };
     let topology = &config.topology;
     range("host", "timer_interval_ms", config.host.timer_interval_ms, 1, 60_000)?;
+    range("host", "statement_interval_ms", config.host.statement_interval_ms, 10, 60_000)?;
     range("topology", "ring_slots", topology.ring_slots as u64, 64, 1 << 22)?;
     if !topology.ring_slots.is_power_of_two() {
         return Err(ConfigError::room(

@@ -5,21 +5,43 @@ use super::outlet::Outgoing;
 use super::patience::Patience;
 use super::sequencer::Meanwhile;
 use crate::control::gate::Gate;
+use crate::event::definition::Definition;
 use crate::event::execution::CommandKind;
 use crate::event::input::{GateReason, Input, InputKind};
 use crate::event::report::{ExecType, Report, VenueReason};
+use crate::event::statement::Statement;
 use crate::ring::spsc;
-use crate::types::ids::{Sequence, SourceId};
+use crate::types::ids::{ClientOrderId, InstrumentId, Sequence, SourceId};
+use crate::types::instrument::Instrument;
 use crate::types::price::Qty;
 use crate::types::time::{Nanos, UnixNanos};
 use crate::venue::directory::Directory;
 use crate::venue::sim::generator::{FrameBuffer, Generator};
 use crate::venue::sim::latency::LatencyModel;
+use crate::venue::sim::random::keyed;
 use crate::venue::sim::recorded::RecordedVenue;
 use crate::venue::sim::report::VenueReport;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Reports that never reach us, as configured: a drill of the comparison with the venue.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Losses {
+    /// Reports lost at random, in 10⁻⁶.
+    pub ppm: u32,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+impl Losses {
+    const STREAM: u64 = 0x105e;
+
+    /// A pure function of seed, order and number of the report.
+    fn takes(&self, id: ClientOrderId, number: u64) -> bool {
+        self.ppm > 0 && keyed(self.seed, Self::STREAM, id.0 ^ number.rotate_left(32)) % 1_000_000 < u64::from(self.ppm)
+    }
+}
 
 /// The ensemble is the one strategy of a host.
 const STRATEGY: u32 = 0;
@@ -32,6 +54,30 @@ pub enum Exchange {
     Generated(Box<Generator>),
 }
 
+impl Exchange {
+    /// What the venue says of an instrument; of all orders, for `NONE`.
+    fn statement(&self, instrument: InstrumentId) -> Option<Statement> {
+        match self {
+            Self::Recorded(venue) => venue.statement(instrument),
+            Self::Generated(venue) => venue.statement(instrument),
+        }
+    }
+
+    fn take_report(&mut self) -> Option<VenueReport> {
+        match self {
+            Self::Recorded(venue) => venue.take_report(),
+            Self::Generated(venue) => venue.take_report(),
+        }
+    }
+}
+
+/// What the venue tells us, in the order in which it does.
+enum Said {
+    Report(VenueReport),
+    /// What we have there in the instrument (`NONE`: all orders), at that time of the venue.
+    Statement(UnixNanos, InstrumentId, Statement),
+}
+
 /// Everything between the execution stage and the report inputs.
 pub struct VenueSide {
     orders: spsc::Receiver<Outgoing>,
@@ -42,9 +88,16 @@ pub struct VenueSide {
     late: VecDeque<(Sequence, UnixNanos)>,
     exchange: Exchange,
     latency: LatencyModel,
-    reports: VecDeque<(UnixNanos, VenueReport)>,
+    said: VecDeque<(UnixNanos, Said)>,
     released_last: UnixNanos,
     report_number: u64,
+    /// Instruments in which an order was sent: what the venue is asked about.
+    ordered: Vec<InstrumentId>,
+    /// Whether an instrument is among them, by id.
+    is_ordered: Vec<bool>,
+    /// Instruments as they were defined last, for their scales.
+    defined: Vec<Option<Instrument>>,
+    losses: Losses,
     frames: FrameBuffer,
     delivered_last: UnixNanos,
     frame_number: u64,
@@ -57,12 +110,14 @@ pub struct VenueSide {
 }
 
 impl VenueSide {
-    /// A venue behind `latency`; orders come from `orders` and take effect once `durable` has reached their sequence.
+    /// A venue behind `latency`, with room for `instruments_max` instruments; orders come from `orders` and take effect once
+    /// `durable` has reached their sequence.
     pub fn new(
         orders: spsc::Receiver<Outgoing>,
         exchange: Exchange,
         latency: LatencyModel,
         durable: Arc<AtomicU64>,
+        instruments_max: usize,
     ) -> Self {
         Self {
             orders,
@@ -71,9 +126,13 @@ impl VenueSide {
             late: VecDeque::with_capacity(1024),
             exchange,
             latency,
-            reports: VecDeque::with_capacity(4096),
+            said: VecDeque::with_capacity(4096),
             released_last: UnixNanos::MIN,
             report_number: 0,
+            ordered: Vec::with_capacity(instruments_max),
+            is_ordered: vec![false; instruments_max],
+            defined: vec![None; instruments_max],
+            losses: Losses::default(),
             frames: FrameBuffer::default(),
             delivered_last: UnixNanos::MIN,
             frame_number: 0,
@@ -86,6 +145,12 @@ impl VenueSide {
     /// Live: the journal is not waited for longer than `patience`.
     pub fn with_patience(mut self, patience: Option<Patience>) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Reports are lost at random, for drills.
+    pub fn with_losses(mut self, losses: Losses) -> Self {
+        self.losses = losses;
         self
     }
 
@@ -144,7 +209,7 @@ impl VenueSide {
     /// When the next report reaches us.
     #[inline]
     pub fn next_report(&self) -> Option<UnixNanos> {
-        self.reports.front().map(|r| r.0)
+        self.said.front().map(|said| said.0)
     }
 
     /// Whether the venue makes its own market.
@@ -176,12 +241,67 @@ impl VenueSide {
         self.collect();
     }
 
-    /// A market input, for a venue that follows the recorded market.
+    /// A market input, for a venue that follows the recorded market. All orders from before a definition must have been
+    /// [drained](Self::drain): what is under way changes its units with it.
     #[inline]
     pub fn on_market(&mut self, input: &Input) {
+        if input.kind == InputKind::Definition.code() {
+            self.define(input);
+        }
         if let Exchange::Recorded(venue) = &mut self.exchange {
             venue.on_market(input);
             self.collect();
+        }
+    }
+
+    /// Orders and reports that are under way when an instrument's scale becomes finer mean what they meant. What does not fit
+    /// any more is left out, and so differs when it is compared.
+    #[cold]
+    fn define(&mut self, input: &Input) {
+        let Some(new) = input.payload::<Definition>().instrument(input.instrument) else { return };
+        let Some(Some(old)) = self.defined.get_mut(input.instrument.index()).map(|known| known.replace(new)) else {
+            return;
+        };
+        let by = |new: u8, old: u8| new.saturating_sub(old);
+        let px_by = by(new.price_decimals, old.price_decimals);
+        let qty_by = by(new.qty_decimals, old.qty_decimals);
+        let money_by = by(new.money_decimals(), old.money_decimals());
+        if (px_by, qty_by) == (0, 0) {
+            return;
+        }
+        self.arrivals.retain_mut(|(_, outgoing)| {
+            if outgoing.order.command().instrument != input.instrument {
+                return true;
+            }
+            let finer = outgoing.order.in_finer_units(px_by, qty_by);
+            finer.is_some_and(|finer| {
+                outgoing.order = finer;
+                true
+            })
+        });
+        self.said.retain_mut(|(_, said)| match said {
+            Said::Report(report) if report.instrument == input.instrument => {
+                let finer = report.report.in_finer_units(px_by, qty_by, money_by);
+                finer.is_some_and(|finer| {
+                    report.report = finer;
+                    true
+                })
+            }
+            // One of another scale is left alone by whoever compares.
+            Said::Report(_) | Said::Statement(..) => true,
+        });
+    }
+
+    /// Asks the venue what we have there: all open orders, and each instrument in which an order was sent. The answers come
+    /// behind the reports of before, and hold up nothing: a question must not change what it asks about.
+    pub fn ask(&mut self, at: UnixNanos) {
+        for index in 0..=self.ordered.len() {
+            let instrument = index.checked_sub(1).and_then(|i| self.ordered.get(i)).copied();
+            let instrument = instrument.unwrap_or(InstrumentId::NONE);
+            if let Some(statement) = self.exchange.statement(instrument) {
+                self.released_last = self.released_last.max(at);
+                self.said.push_back((self.released_last, Said::Statement(at, instrument, statement)));
+            }
         }
     }
 
@@ -235,6 +355,10 @@ impl VenueSide {
             }
             gate.lets_pass(known.id, known.venue, STRATEGY)
         };
+        if let Some(is_ordered @ false) = self.is_ordered.get_mut(command.instrument.index()).filter(|_| new) {
+            *is_ordered = true;
+            self.ordered.push(command.instrument);
+        }
         if !encoded || (new && !passes()) {
             // It never left: say so, as the venue's refusal would, so that the order's state is right.
             let report = Report {
@@ -288,13 +412,12 @@ impl VenueSide {
     }
 
     fn collect(&mut self) {
-        loop {
-            let report = match &mut self.exchange {
-                Exchange::Recorded(venue) => venue.take_report(),
-                Exchange::Generated(generator) => generator.take_report(),
-            };
-            let Some(report) = report else { return };
-            self.queue(report);
+        while let Some(report) = self.exchange.take_report() {
+            if self.losses.takes(report.report.client_order_id, self.report_number) {
+                self.report_number += 1;
+            } else {
+                self.queue(report);
+            }
         }
     }
 
@@ -304,12 +427,19 @@ impl VenueSide {
         let at = report.ts_venue.saturating_add(self.latency.response(key));
         // One connection from the venue: reports keep their order.
         self.released_last = self.released_last.max(at);
-        self.reports.push_back((self.released_last, report));
+        self.said.push_back((self.released_last, Said::Report(report)));
     }
 
-    /// The report that reaches us now, as an input.
+    /// The report or statement that reaches us now, as an input.
     pub fn take_report(&mut self) -> Option<Input> {
-        let (at, report) = self.reports.pop_front()?;
+        let (at, report) = match self.said.pop_front()? {
+            (at, Said::Report(report)) => (at, report),
+            (at, Said::Statement(stated, instrument, statement)) => {
+                let mut input = Input::new(InputKind::Statement, SourceId::REPORT, instrument, at, &statement);
+                input.ts_event = stated;
+                return Some(input);
+            }
+        };
         let mut input = Input::new(InputKind::Report, SourceId::REPORT, report.instrument, at, &report.report);
         input.trace = report.trace;
         input.ts_event = report.ts_venue;

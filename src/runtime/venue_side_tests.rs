@@ -8,20 +8,23 @@ use super::sections::stage_sections;
 use super::sequencer::{Meanwhile, Sequencer};
 use super::simulation::LoopProgress;
 use super::venue_ahead::VenueAhead;
-use super::venue_side::{Exchange, VenueSide};
+use super::venue_side::{Exchange, Losses, VenueSide};
 use crate::control::gate::Gate;
 use crate::event::approval::ApprovedOrder;
+use crate::event::definition::Definition;
 use crate::event::execution::{CommandKind, ExecutionSection, OrderCommand, OrderType, TimeInForce};
 use crate::event::input::{Input, InputKind, Nothing};
 use crate::event::report::{ExecType, Report, VenueReason};
 use crate::event::risk::{RiskSection, Verdict};
 use crate::event::slot::Slot;
+use crate::event::statement::{Statement, Traded};
 use crate::ring::builder::RingBuilder;
 use crate::ring::lane::Lane;
 use crate::ring::section::SectionSpec;
 use crate::ring::spsc;
 use crate::ring::wait::WaitStrategy;
 use crate::types::ids::{ClientOrderId, InstrumentId, SourceId};
+use crate::types::instrument::Instrument;
 use crate::types::price::{Px, Qty, Side};
 use crate::types::time::{MILLIS, UnixNanos};
 use crate::venue::directory::Directory;
@@ -47,6 +50,8 @@ struct Desk {
     progress: LoopProgress,
     tsc: Tsc,
     wall: Arc<AtomicU64>,
+    /// The price of all three orders.
+    px: i64,
 }
 
 fn order(kind: CommandKind, id: u64, px: i64) -> ApprovedOrder {
@@ -100,12 +105,12 @@ impl Desk {
         let (tsc, wall) = Tsc::set_by_hand();
         wall.fetch_add(1_000, Ordering::SeqCst);
         let latency = LatencyModel::new(&LatencyConfig::default()).unwrap();
-        let mut side = VenueSide::new(receiver, exchange, latency, Arc::new(AtomicU64::new(DURABLE)))
+        let mut side = VenueSide::new(receiver, exchange, latency, Arc::new(AtomicU64::new(DURABLE)), 16)
             .with_patience(live.then(|| Patience::new(tsc.clone())));
         side.drain();
         let gate = Arc::new(Gate::default());
         gate.journal_begins(tsc.read());
-        Self { side, inflow: Inflow::generated(), gate, directory, progress: LoopProgress::default(), tsc, wall }
+        Self { side, inflow: Inflow::generated(), gate, directory, progress: LoopProgress::default(), tsc, wall, px }
     }
 
     fn stall(&self) {
@@ -259,4 +264,56 @@ fn no_order_waits_longer_than_the_patience_however_many_pieces_of_work_that_is()
     }
     assert!(!desk.gate.is_journal_stalled());
     assert_eq!(desk.progress.orders_arrived.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn what_is_under_way_means_what_it_meant_when_the_scale_becomes_finer() {
+    let mut desk = Desk::new(false, true);
+    let mut instrument = *desk.directory.get(InstrumentId(0)).unwrap();
+    let px = desk.px;
+    let define = |desk: &mut Desk, instrument: &Instrument| desk.side.on_market(&Definition::input(instrument, START));
+    define(&mut desk, &instrument);
+    assert!(desk.side.deliver(true, &desk.gate, &desk.directory), "the new order: refused, since there is no book");
+    // Its report is under way to us, the cancel and the other order to the venue.
+    (instrument.price_decimals, instrument.qty_decimals) = (instrument.price_decimals + 1, instrument.qty_decimals + 2);
+    define(&mut desk, &instrument);
+    assert!(desk.side.deliver(true, &desk.gate, &desk.directory), "the cancel");
+    // The same again, and another instrument's: nothing changes.
+    define(&mut desk, &instrument);
+    define(&mut desk, &Instrument { id: InstrumentId(1), price_decimals: 9, ..instrument });
+    assert!(desk.side.deliver(true, &desk.gate, &desk.directory), "the other order");
+    let told = std::iter::from_fn(|| desk.side.take_report()).map(|input| input.payload::<Report>().last_px.0);
+    assert_eq!(told.collect::<Vec<_>>(), [10 * px; 3]);
+}
+
+#[test]
+fn a_statement_comes_behind_the_reports_of_before_and_holds_up_nothing() {
+    let mut desk = Desk::with_a_resting_order(false, false);
+    let accepted = desk.side.next_report().unwrap();
+    desk.side.ask(START + 5 * 100 * MILLIS);
+    let inputs: Vec<_> = std::iter::from_fn(|| desk.side.take_report()).collect();
+    let kinds: Vec<_> = inputs.iter().filter_map(|input| Some((input.kind()?, input.instrument))).collect();
+    let (all, first) = (InstrumentId::NONE, InstrumentId(0));
+    assert_eq!(kinds, [(InputKind::Report, first), (InputKind::Statement, all), (InputKind::Statement, first)]);
+    assert!(inputs.iter().all(|input| input.ts_recv == accepted), "no later than the report before them");
+    let stated: &Statement = inputs[2].payload();
+    assert_eq!((stated.open.orders, stated.open.open_buy, stated.traded), (1, Qty(1), Traded::default()));
+    assert_eq!(inputs[1].payload::<Statement>().open, stated.open);
+    assert!(desk.side.deliver(true, &desk.gate, &desk.directory), "the cancel");
+    desk.side.ask(START);
+    let last = std::iter::from_fn(|| desk.side.take_report()).last().unwrap();
+    assert_eq!(last.payload::<Statement>().open.orders, 0);
+}
+
+#[test]
+fn reports_are_lost_as_configured() {
+    let mut lost = 0;
+    for seed in 0..200 {
+        let losses = Losses { ppm: 250_000, seed };
+        let mut desk = Desk::new(false, false);
+        desk.side = desk.side.with_losses(losses);
+        assert!(desk.next_order_in_the_loop());
+        lost += u32::from(desk.side.next_report().is_none());
+    }
+    assert!((25..75).contains(&lost), "{lost} of 200 lost at a quarter");
 }

@@ -25,6 +25,10 @@ pub struct Seen<'a> {
     pub view: &'a View,
     /// Market messages taken in so far.
     pub events: u64,
+    /// Why the venue and the host are not known to agree.
+    pub differs: Option<&'a str>,
+    /// Orders that the venue never answered.
+    pub unanswered: u64,
     /// Bits of the gate reasons that hold.
     pub gate: u32,
     /// Why market data is not fresh, if it is not and should be.
@@ -83,15 +87,30 @@ impl Watching {
                 tell(alert, format!("{what}: {}", names.join(", ")));
             }
         }
+        if seen.unanswered > 0 {
+            tell(Alert::OrderUnknown, format!("{} orders were never answered by the venue", seen.unanswered));
+        }
         if let Some(refused) = self.refused_lately(seen) {
             tell(Alert::OrdersRefused, format!("{refused} orders were refused within a minute"));
+        }
+        if let Some(what) = seen.differs {
+            let differences = seen.view.differences.values().map(|text| format!("; {text}"));
+            found.push((
+                Cause::Gate(GateReason::Reconciliation),
+                differences.fold(what.to_owned(), |all, one| all + &one),
+            ));
         }
         // What is meant to be so is no alert.
         for &reason in GateReason::ALL {
             let meant = matches!(
                 reason,
                 // Stale data is told above, once it was waited for.
-                GateReason::Mode | GateReason::Shutdown | GateReason::NotReady | GateReason::MarketDataStale
+                GateReason::Mode
+                    | GateReason::Shutdown
+                    | GateReason::NotReady
+                    | GateReason::MarketDataStale
+                    // So are differences.
+                    | GateReason::Reconciliation
             );
             if !meant && seen.gate >> reason.code() & 1 == 1 {
                 found.push((Cause::Gate(reason), "the gate is closed".to_owned()));
@@ -149,6 +168,8 @@ mod tests {
             steady: 0,
             view,
             events: 0,
+            differs: None,
+            unanswered: 0,
             gate: 0,
             stale: None,
             stale_instruments: &[],
@@ -164,6 +185,8 @@ mod tests {
         assert!(names(&mut watching, &quiet(&view)).is_empty());
         let all = Seen {
             gate: u32::MAX,
+            differs: Some("fills"),
+            unanswered: 2,
             stale: Some("no tick"),
             halt_uncertain: Some("file x: missing"),
             live_unexpected: true,
@@ -171,6 +194,7 @@ mod tests {
         };
         let found = names(&mut watching, &all);
         assert_eq!(found[..3], ["live_unexpected", "kill_switch_unknown", "marketdata_stale"]);
+        assert!(found.contains(&"order_unknown") && found.contains(&"reconciliation"), "{found:?}");
         assert!(found.contains(&"journal_fault") && !found.contains(&"mode_observe"), "{found:?}");
     }
 

@@ -72,6 +72,8 @@ fn check(dir: &Path, files: &[&str], common_min: u64) {
     assert_eq!(counts["quote_mismatches"], 0, "{files:?} {counts}");
     assert_eq!(counts["decoded_by_fallback"], 0, "{files:?}: every real message is read by the fast path");
     assert_eq!(counts["signals_on_bad_market"], 0);
+    let agreed = counts["statements_agreed"].as_u64().unwrap();
+    assert!(agreed > 0 && counts["statements_differed"] == 0, "{files:?}: {counts} {}", summary["differences"]);
     assert_eq!(summary["problem_count"], 0);
     assert!(
         summary["feed_latency_ns"]["min"].as_i64().unwrap() < 0,
@@ -84,6 +86,7 @@ fn check(dir: &Path, files: &[&str], common_min: u64) {
         read_told(path, &mut told);
     }
     let (common, rows) = compare(&out, &told);
+    println!("{files:?}: {agreed} statements of the venue agree with what execution and risk hold");
     println!("{files:?}: {rows} book updates, {common} of them at an update id of the venue's bookTicker, all equal");
     assert!(common >= common_min, "{files:?}: only {common} common update ids");
     assert_eq!(run_json(&["parity", "--journal", arg(&journal)], 0)["divergences"], 0);

@@ -547,6 +547,33 @@ fn frozen_data_closes_the_gate_at_its_limit_and_opens_it_again() {
     host.stop();
 }
 
+/// Whole host: all reports of the venue are lost on their way. The next statement shows it: the gate closes, the alert names both
+/// sides' numbers, nobody's `recover` opens it, and the record says when it began.
+#[test]
+fn what_the_venue_holds_and_the_host_does_not_know_closes_the_gate() {
+    let host = Host::run(&[("TICKPATH__SIM__LOSE_REPORTS_PPM", "1000000")]);
+    let closed = |state: &Value| state["gate"].to_string().contains("reconciliation");
+    host.wait("a difference", "/state", |_, state| {
+        closed(state) && state["alerts"].to_string().contains("at the venue,")
+    });
+    host.check(&["status"], 0, "reconciliation");
+    let (status, answer) = host.post("/recover", &json!({"reason": "try"}));
+    assert!(closed(&host.state()), "{status} {answer}");
+    host.wait("an order without an answer", "/state", |_, state| state["alerts"].to_string().contains("order_unknown"));
+    let orders = |host: &Host| host.get("/health").1["orders"].as_u64().unwrap();
+    let before = orders(&host);
+    std::thread::sleep(Duration::from_secs(5));
+    assert!(closed(&host.state()));
+    assert_eq!(orders(&host), before, "none left since");
+    let (_dir, control) = host.stop();
+    let at = |kind: &str, action: &str| {
+        control.iter().position(|row| row["kind"] == kind && row["action"] == action && row["reason"] != "not_ready")
+    };
+    let (agreed, differed) = (at("statement", "agrees").unwrap(), at("statement", "differs").unwrap());
+    let closed = control.iter().rposition(|row| row["action"] == "closed" && row["reason"] == "reconciliation");
+    assert!(agreed < differed && Some(differed) < closed, "{control:?}");
+}
+
 /// Whole host: the token is in no log, file, journal or answer, whatever is asked, and calls without it change nothing.
 #[test]
 fn the_canary_is_nowhere() {

@@ -2,7 +2,7 @@
 
 use super::{Cell, Column, ColumnType, What};
 use crate::event::definition::Definition;
-use crate::event::execution::{CommandKind, OrderState};
+use crate::event::execution::{Agreement, CommandKind, OrderState, differs};
 use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind, Level, OrderEvent, Trade};
 use crate::event::market::{CANDLE_INTERVALS, CANDLE_NAMES, flags};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
@@ -179,6 +179,13 @@ fn control(instrument: Option<&Instrument>, slot: &Slot, emit: &mut dyn FnMut(Ve
             let reason = GateReason::from_code(change.reason).map_or("unknown", GateReason::name);
             let action = if change.closed == 0 { "lifted" } else { "closed" };
             row.extend([Cell::text("gate"), Cell::text(action), Cell::text("host"), Cell::None, Cell::text(reason)]);
+            row.extend(vec![Cell::None; 3]);
+        }
+        Some(InputKind::Statement) if slot.execution.agreement_changed != 0 => {
+            let agreement = Agreement::from_code(slot.execution.agreement).unwrap_or(Agreement::None);
+            let scope = instrument.map_or("host", |_| "instrument");
+            row.extend([Cell::text("statement"), Cell::text(agreement.name()), Cell::text(scope), Cell::None]);
+            row.push(text(&differs::names(slot.execution.differs)));
             row.extend(vec![Cell::None; 3]);
         }
         Some(InputKind::Operator) => {

@@ -68,6 +68,9 @@ pub struct Config {
     pub latency: latency::LatencyConfig,
     /// Our orders in recorded markets: queue model, fills, refusals.
     pub recorded: recorded::RecordedConfig,
+    /// Reports that never reach us, at random, in 10⁻⁶, drawn with the latencies' seed: a drill of the comparison of what the
+    /// venue and the host hold, which must find each. Fills that are lost stay unknown.
+    pub lose_reports_ppm: u32,
     /// The generated market.
     pub generator: generator::GeneratorConfig,
 }
@@ -80,6 +83,9 @@ impl Config {
     pub fn validate(&self) -> Result<(), SimError> {
         latency::LatencyModel::new(&self.latency)?;
         queue::QueueModel::new(self.recorded.queue)?;
+        if self.lose_reports_ppm > 1_000_000 {
+            return Err(SimError::Losses);
+        }
         self.generator.validate()
     }
 }
@@ -90,6 +96,9 @@ pub enum SimError {
     /// A latency makes no sense.
     #[error("simulated latency: {0}")]
     Latency(&'static str),
+    /// More reports to lose than there are.
+    #[error("lose_reports_ppm: at most 1000000, which is all of them")]
+    Losses,
     /// A queue model makes no sense.
     #[error("queue model: {0}")]
     Queue(&'static str),

@@ -2,6 +2,7 @@
 
 use crate::event::execution::OrderCommand;
 use crate::event::report::{ExecType, Liquidity, Report, VenueReason};
+use crate::event::statement::{OrdersCount, Statement, Traded};
 use crate::types::ids::{ClientOrderId, InstrumentId, Sequence};
 use crate::types::instrument::{Contract, Instrument};
 use crate::types::price::{Money, Px, Qty, Side};
@@ -88,18 +89,46 @@ fn divide_half_even(amount: i128, divisor: i128) -> Option<i128> {
     quotient.checked_add(i128::from(up))
 }
 
-/// Reports that wait, oldest first, and the counters of ids.
+/// Reports that wait, oldest first, the counters of ids, and the venue's own sums of what was traded.
 #[derive(Clone, Debug)]
 pub struct ReportQueue {
     waiting: VecDeque<VenueReport>,
+    traded: Box<[Traded]>,
     venue_order_id: u64,
     trade_id: u64,
 }
 
 impl ReportQueue {
-    /// Room for `capacity` reports; more make it grow.
-    pub fn new(capacity: usize) -> Self {
-        Self { waiting: VecDeque::with_capacity(capacity), venue_order_id: 0, trade_id: 0 }
+    /// Room for `capacity` reports; more make it grow. Sums for ids below `instruments`.
+    pub fn new(capacity: usize, instruments: usize) -> Self {
+        Self {
+            waiting: VecDeque::with_capacity(capacity),
+            traded: vec![Traded::default(); instruments].into_boxed_slice(),
+            venue_order_id: 0,
+            trade_id: 0,
+        }
+    }
+
+    /// What the venue says of an instrument with these open orders.
+    pub fn statement<'a>(&self, instrument: &Instrument, resting: impl Iterator<Item = &'a OpenOrder>) -> Statement {
+        Statement {
+            open: count(resting),
+            traded: self.traded.get(instrument.id.index()).copied().unwrap_or_default(),
+            qty_decimals: instrument.qty_decimals,
+            reserved: [0; 7],
+        }
+    }
+
+    /// A new start: nothing was traded.
+    pub fn restart(&mut self) {
+        self.traded.fill(Traded::default());
+    }
+
+    /// Quantities of the instrument are finer by `factor` from now on.
+    pub fn rescale(&mut self, instrument: InstrumentId, factor: i64) {
+        if let Some(traded) = self.traded.get_mut(instrument.index()) {
+            traded.rescale(factor);
+        }
     }
 
     /// The next report.
@@ -149,6 +178,9 @@ impl ReportQueue {
         (px, qty): (Px, Qty),
         liquidity: Liquidity,
     ) {
+        if let Some(traded) = self.traded.get_mut(order.instrument.index()) {
+            traded.add(order.side, qty.0);
+        }
         self.push(ts_venue, order, ExecType::Trade, |report| {
             report.fee = fee(instrument, px, qty, liquidity).unwrap_or(Money::MAX);
             report.trade_id = trade_id;
@@ -183,6 +215,15 @@ impl ReportQueue {
         report.reason = reason.code();
         self.waiting.push_back(VenueReport { ts_venue, instrument: command.instrument, trace, report });
     }
+}
+
+/// Counts open orders.
+pub fn count<'a>(orders: impl Iterator<Item = &'a OpenOrder>) -> OrdersCount {
+    let mut count = OrdersCount::default();
+    for order in orders {
+        count.add(order.client_order_id, order.instrument, order.side, Qty(order.leaves()));
+    }
+    count
 }
 
 #[cfg(test)]

@@ -18,10 +18,11 @@ pub use frames::{FrameBuffer, Published};
 
 use super::SimError;
 use super::random::{Random, keyed};
-use super::report::{OpenOrder, ReportQueue, VenueReport};
+use super::report::{OpenOrder, ReportQueue, VenueReport, count};
 use crate::event::approval::ApprovedOrder;
 use crate::event::execution::CommandKind;
 use crate::event::report::{ExecType, VenueReason};
+use crate::event::statement::Statement;
 use crate::types::ids::{InstrumentId, Sequence};
 use crate::types::instrument::Instrument;
 use crate::types::time::{Nanos, UnixNanos};
@@ -70,7 +71,7 @@ impl Generator {
             now: start,
             next: start,
             update_id,
-            reports: ReportQueue::new(1024),
+            reports: ReportQueue::new(1024, config.instruments.len()),
             waiting: FrameBuffer::with_capacity(64, 1 << 14),
             snapshot_delay: config.snapshot_delay_ns,
             reject_ppm: config.reject_ppm,
@@ -164,6 +165,15 @@ impl Generator {
     /// Our open orders, by instrument.
     pub fn resting(&self) -> impl Iterator<Item = &OpenOrder> {
         self.markets.iter().flat_map(Market::own)
+    }
+
+    /// What the venue says of one instrument; of all orders, for `NONE`. `None`: it does not know the instrument.
+    pub fn statement(&self, instrument: InstrumentId) -> Option<Statement> {
+        if !instrument.is_some() {
+            return Some(Statement { open: count(self.resting()), ..Statement::default() });
+        }
+        let market = self.markets.get(instrument.index())?;
+        Some(self.reports.statement(&market.instrument, market.own()))
     }
 
     /// The true book of an instrument, best first: for tests and comparisons.

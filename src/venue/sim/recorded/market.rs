@@ -88,13 +88,14 @@ impl Market {
 
     /// A first definition, or a finer one.
     pub(super) fn define(&mut self, new: Instrument, desk: &mut Desk<'_>) {
+        let first_of_start = core::mem::take(&mut self.fresh);
         let Some(old) = self.instrument else {
             self.book = RecordedBook::new(desk.config.levels_max as usize);
             self.orders.reserve(desk.config.orders_max as usize);
             self.instrument = Some(new);
             return;
         };
-        if core::mem::take(&mut self.fresh) {
+        if first_of_start {
             self.restart();
             (self.fresh, self.instrument) = (false, Some(new));
             return;
@@ -103,6 +104,7 @@ impl Market {
         let (Some(px_by), Some(qty_by)) = by else { return };
         if (px_by, qty_by) != (0, 0) {
             let (px_factor, qty_factor) = (pow10(px_by), pow10(qty_by));
+            desk.reports.rescale(new.id, qty_factor);
             // Feeds that go order by order have one scale for ever; following their orders into another is not done.
             let fits = !self.by_order
                 && self.orders.iter().all(|o| {

@@ -14,12 +14,13 @@ mod tests;
 use super::SimError;
 use super::queue::{QueueConfig, QueueModel};
 use super::random::keyed;
-use super::report::{OpenOrder, ReportQueue, VenueReport};
+use super::report::{OpenOrder, ReportQueue, VenueReport, count};
 use crate::event::approval::ApprovedOrder;
 use crate::event::definition::Definition;
 use crate::event::execution::{CommandKind, OrderCommand};
 use crate::event::input::{Input, InputKind, OrderEvent, Quote, Status, Trade, TradingState};
 use crate::event::report::{ExecType, VenueReason};
+use crate::event::statement::Statement;
 use crate::types::ids::{InstrumentId, Sequence, SourceId};
 use crate::types::time::UnixNanos;
 use hashbrown::HashMap;
@@ -89,7 +90,7 @@ impl RecordedVenue {
             markets: (0..instruments_max).map(|_| Market::new()).collect(),
             known: HashMap::default(),
             arrivals: 0,
-            reports: ReportQueue::new(1024),
+            reports: ReportQueue::new(1024, instruments_max),
         })
     }
 
@@ -102,6 +103,16 @@ impl RecordedVenue {
     /// Our open orders, by instrument; within one side of an instrument the first to trade comes first.
     pub fn resting(&self) -> impl Iterator<Item = &OpenOrder> {
         self.markets.iter().flat_map(|market| market.orders.iter().map(|resting| &resting.open))
+    }
+
+    /// What the venue says of one instrument; of all orders, for `NONE`. `None`: it does not know the instrument.
+    pub fn statement(&self, instrument: InstrumentId) -> Option<Statement> {
+        if !instrument.is_some() {
+            return Some(Statement { open: count(self.resting()), ..Statement::default() });
+        }
+        let market = self.markets.get(instrument.index())?;
+        let resting = market.orders.iter().map(|resting| &resting.open);
+        market.instrument.as_ref().map(|instrument| self.reports.statement(instrument, resting))
     }
 
     /// The book of an instrument as the recording shows it; `None` while it is not whole.
@@ -188,6 +199,7 @@ impl RecordedVenue {
     /// A new process start: the venue is empty; the coordinator reconciles.
     fn restart(&mut self) {
         self.known.clear();
+        self.reports.restart();
         for market in &mut self.markets {
             market.restart();
         }

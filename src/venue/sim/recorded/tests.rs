@@ -4,6 +4,7 @@ use super::*;
 use crate::event::execution::{ExecutionSection, OrderType, TimeInForce};
 use crate::event::input::{Depth, DepthStyle, EpochStart, Level, OrderAction, flags};
 use crate::event::risk::{RiskSection, Verdict};
+use crate::event::statement::Traded;
 use crate::types::ids::ClientOrderId;
 use crate::types::instrument::{Calendar, Contract, Instrument, Symbol, VenueKind};
 use crate::types::price::{Px, Qty, Side};
@@ -44,6 +45,8 @@ struct Bench {
 impl Bench {
     fn new(config: RecordedConfig) -> Self {
         let mut venue = RecordedVenue::new(&config, 2).unwrap();
+        // As a host begins: the definitions stand behind the epoch.
+        venue.on_market(&Input::new(InputKind::Epoch, SOURCE, InstrumentId::NONE, 0, &EpochStart::zeroed()));
         venue.on_market(&Definition::input(&instrument(), 0));
         Self { venue, now: 0, update: 100 }
     }
@@ -313,6 +316,16 @@ fn a_finer_definition_and_a_new_epoch() {
     assert_eq!(bench.reports(), [(1, New, 0, 0, Ok_), (1, Filled, 1000, 100, Ok_)]);
     let open = *bench.venue.resting().next().unwrap();
     assert_eq!((open.px, open.qty, open.cum_qty), (Px(1000), Qty(500), Qty(100)));
+    // 100 of 500 are bought; both statements tell the rest.
+    let of_it = bench.venue.statement(ID).unwrap();
+    assert_eq!((of_it.traded.bought, of_it.traded.sold, of_it.qty_decimals), (Qty(100), Qty(0), 2));
+    assert_eq!((of_it.open.orders, of_it.open.open_buy, of_it.open.open_sell), (1, Qty(400), Qty(0)));
+    let of_all = bench.venue.statement(InstrumentId::NONE).unwrap();
+    assert_eq!((of_all.open, of_all.traded), (of_it.open, Traded::default()));
+    assert!(bench.venue.statement(InstrumentId(1)).is_none() && bench.venue.statement(InstrumentId(9)).is_none());
+    bench.trade(1000, 100, Sell);
+    assert_eq!(bench.venue.statement(ID).unwrap().traded.bought, Qty(200), "also what is bought in the finer units");
+    bench.reports();
     finer.qty_decimals = 18;
     bench.venue.on_market(&Definition::input(&finer, 0));
     assert_eq!(bench.reports(), [(1, Expired, 0, 0, VenueReason::NotTrading)], "5 × 10¹⁸ fits, the book's 20 do not");

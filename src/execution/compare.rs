@@ -1,0 +1,174 @@
+//! Hot: what a venue states against what execution and risk hold.
+//!
+//! Counts are kept order by order as orders change, so a comparison costs the same with one open order and with thousands.
+//! A statement stands behind all reports that the venue had sent by then (see `event::statement`), hence:
+//!
+//! | compared | with |
+//! |---|---|
+//! | the venue's open orders | the working orders that it has confirmed to us |
+//! | what it counts as traded since the start | the fills that execution has applied |
+//! | risk's position | its position at the start and those fills |
+//! | risk's open quantity | all working orders of execution, confirmed or not |
+
+use super::store::Order;
+use crate::event::execution::{Agreement, ExecutionSection, differs};
+use crate::event::input::Input;
+use crate::event::risk::RiskSection;
+use crate::event::statement::{OrdersCount, Statement, Traded};
+use crate::types::ids::{ClientOrderId, InstrumentId, Sequence};
+use crate::types::price::{Qty, Side};
+
+/// What is known of one instrument, or of the whole host.
+#[derive(Clone, Copy, Debug, Default)]
+struct Books {
+    /// Working orders that the venue has confirmed.
+    confirmed: OrdersCount,
+    /// All working orders.
+    working: OrdersCount,
+    /// Fills since the host's start.
+    traded: Traded,
+    /// Risk's position at the host's start, once the instrument is defined.
+    base: Option<i64>,
+    /// Whether the last comparison found a difference; `None` before the first.
+    differs: Option<bool>,
+}
+
+/// The comparison of all instruments.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    instruments: Vec<Books>,
+    whole: Books,
+    differing: u32,
+    /// The last statement on the whole.
+    stated_at: Sequence,
+}
+
+impl Comparison {
+    /// For ids below `instruments_max`; all memory is taken here.
+    pub(super) fn new(instruments_max: usize) -> Self {
+        Self {
+            instruments: vec![Books::default(); instruments_max],
+            whole: Books::default(),
+            differing: 0,
+            stated_at: 0,
+        }
+    }
+
+    /// Instruments (and the whole) that differ.
+    #[inline]
+    pub(super) fn differing(&self) -> u32 {
+        self.differing
+    }
+
+    /// A process start: nothing was compared yet, and nothing traded. Open orders stay.
+    pub(super) fn begin_epoch(&mut self) {
+        for books in self.instruments.iter_mut().chain([&mut self.whole]) {
+            (books.traded, books.base, books.differs) = (Traded::default(), None, None);
+        }
+        (self.differing, self.stated_at) = (0, 0);
+    }
+
+    /// The first definition in a process start: fills count from risk's `position`.
+    pub(super) fn define(&mut self, instrument: InstrumentId, position: i64) {
+        if let Some(books) = self.instruments.get_mut(instrument.index()) {
+            books.base.get_or_insert(position);
+        }
+    }
+
+    /// An order was another one (`None`: it was not there) and is now as in `after`.
+    #[inline]
+    pub(super) fn change(&mut self, before: Option<&Order>, after: &Order) {
+        let Some(books) = self.instruments.get_mut(after.instrument.index()) else { return };
+        for books in [books, &mut self.whole] {
+            if let Some(order) = before.filter(|order| !order.state.is_over()) {
+                let (id, instrument, side, leaves) = parts(order);
+                books.working.remove(id, instrument, side, leaves);
+                if order.acknowledged {
+                    books.confirmed.remove(id, instrument, side, leaves);
+                }
+            }
+            if !after.state.is_over() {
+                let (id, instrument, side, leaves) = parts(after);
+                books.working.add(id, instrument, side, leaves);
+                if after.acknowledged {
+                    books.confirmed.add(id, instrument, side, leaves);
+                }
+            }
+            let new = after.cum_qty.0.saturating_sub(before.map_or(0, |order| order.cum_qty.0));
+            books.traded.add(after.side, new.max(0));
+        }
+    }
+
+    /// Quantities are finer by `factor` from now on; `orders` are the working ones, already in the finer units.
+    pub(super) fn rescale<'a>(
+        &mut self,
+        instrument: InstrumentId,
+        factor: i64,
+        orders: impl Iterator<Item = &'a Order>,
+    ) {
+        if let Some(books) = self.instruments.get_mut(instrument.index()) {
+            books.traded.rescale(factor);
+            books.base = books.base.map(|base| base.saturating_mul(factor));
+            (books.working, books.confirmed) = Default::default();
+        }
+        (self.whole.working, self.whole.confirmed) = Default::default();
+        for order in orders {
+            let (id, of, side, leaves) = parts(order);
+            let own = self.instruments.get_mut(instrument.index()).filter(|_| of == instrument);
+            for books in own.into_iter().chain([&mut self.whole]) {
+                books.working.add(id, of, side, leaves);
+                if order.acknowledged {
+                    books.confirmed.add(id, of, side, leaves);
+                }
+            }
+        }
+    }
+
+    /// Compares. `qty_decimals` are those of the instrument, if it is defined; `working` are the working orders.
+    #[cold]
+    pub(super) fn take<'a>(
+        &mut self,
+        input: &Input,
+        qty_decimals: Option<u8>,
+        risk: &RiskSection,
+        working: impl Iterator<Item = &'a Order>,
+        out: &mut ExecutionSection,
+    ) {
+        let statement: &Statement = input.payload();
+        let whole = !input.instrument.is_some();
+        let books = if whole { Some(&mut self.whole) } else { self.instruments.get_mut(input.instrument.index()) };
+        let Some(books) = books else { return };
+        if !whole && qty_decimals != Some(statement.qty_decimals) {
+            return;
+        }
+        let mut bits = 0;
+        let mut compare = |equal: bool, bit: u8| bits |= if equal { 0 } else { bit };
+        compare(statement.open == books.confirmed, differs::ORDERS);
+        if !whole {
+            compare(statement.traded == books.traded, differs::FILLS);
+            let Traded { bought, sold } = books.traded;
+            let position = books.base.map(|base| i128::from(base) + i128::from(bought.0) - i128::from(sold.0));
+            compare(position == Some(i128::from(risk.position.0)), differs::POSITION);
+            let open = (books.working.open_buy, books.working.open_sell);
+            compare(open == (risk.open_buy, risk.open_sell), differs::OPEN);
+        }
+        let (was, is) = (books.differs, bits != 0);
+        books.differs = Some(is);
+        self.differing = self.differing + u32::from(is) - u32::from(was == Some(true));
+        out.agreement = if is { Agreement::Differs } else { Agreement::Agrees }.code();
+        out.differs = bits;
+        out.agreement_changed = u8::from(was != Some(is));
+        (out.confirmed, out.traded) = (books.confirmed, books.traded);
+        if whole {
+            let before = self.stated_at;
+            let silent = working.filter(|order| !order.acknowledged && order.client_order_id.sequence() <= before);
+            out.unanswered = u32::try_from(silent.count()).unwrap_or(u32::MAX);
+            self.stated_at = input.sequence;
+        }
+    }
+}
+
+#[inline]
+fn parts(order: &Order) -> (ClientOrderId, InstrumentId, Side, Qty) {
+    (order.client_order_id, order.instrument, order.side, order.leaves_qty())
+}
