@@ -9,7 +9,7 @@
 //! | [`outlet`] | from the execution section to the venue: approval, encoding, the gate |
 //! | [`frames`] | blocks of raw messages from a loader thread to the sequencer's |
 //! | [`inflow`] | what is sequenced: a capture, the generated market |
-//! | [`simulation`] | the discrete-event loop: what happens next in simulated time |
+//! | [`simulation`], [`surroundings`] | the discrete-event loop: what happens next in simulated time; what it works with |
 //! | [`sequencer`] | the producer's end of the ring: sequence numbers, timers, watermark |
 //! | [`venue_side`], [`venue_ahead`] | orders under way, the venue, reports under way; how it goes on while the ring is full |
 //! | [`patience`] | how long a live host waits for its journal |
@@ -61,6 +61,7 @@ pub mod sections;
 pub mod sequencer;
 pub mod simulation;
 pub mod supply;
+pub mod surroundings;
 pub mod timers;
 pub mod topology;
 pub mod validate;
