@@ -145,6 +145,9 @@ pub struct Config {
     /// The simulated venue and the generated market.
     #[serde(default)]
     pub sim: crate::venue::sim::Config,
+    /// The event stream in Redis.
+    #[serde(default)]
+    pub redis: crate::bridge::config::RedisConfig,
     /// The control plane.
     #[serde(default)]
     pub http: crate::control::http::Config,

@@ -17,7 +17,9 @@ pub mod risk;
 pub mod execution;
 
 // Edge: may wait, may fail
+pub mod acp;
 pub mod venue;
+pub mod bridge;
 pub mod control;
 pub mod report;
 

@@ -139,7 +139,10 @@ pub fn finish(cli: &Cli, outcome: &Outcome, latency_dir: Option<&Path>) -> Resul
             crate::say!("latency plot and {} histograms in {}", written.len() - 1, dir.display());
         }
     }
-    let clean = outcome.problems.is_clean() && outcome.not_approved == 0 && outcome.not_encodable == 0;
+    let clean = outcome.problems.is_clean()
+        && outcome.not_approved == 0
+        && outcome.not_encodable == 0
+        && outcome.view.differences.is_empty();
     Ok(if clean { exit::Code::Ok } else { exit::Code::Error })
 }
 

@@ -81,16 +81,18 @@ impl MarketHealth {
         silent.filter(|number| self.ticks.told_by(*number).next().is_some()).collect()
     }
 
-    /// Why the price of an instrument is not fresh, if it is not, by the ticks of its [streams](Ticks::instrument): book and
-    /// quotes each must be, once there was one. So a feed that stands still closes what it makes the price of, also where another
-    /// feed goes on to tell of the same instrument. Without either, whatever is told of it counts.
+    /// What of an instrument is not fresh, if so, by the ticks of its [streams](Ticks::instrument): the book, once there was one,
+    /// whatever else is told of the instrument: so a feed that stands still closes what it makes the book of, also where another
+    /// goes on. Else its quotes, else whatever is told. Quotes beside a fresh book may be old: they come only when the best
+    /// changes, and the book tells that too.
     pub fn staleness(&self, streams: [Reading; Stream::ALL.len()], now: Reading) -> Option<Stream> {
-        let [book, quote, other] = streams;
-        if book == Reading::NONE && quote == Reading::NONE {
-            return (!self.judge(other, now)).then_some(Stream::Other);
-        }
-        let stands = |last: Reading| last != Reading::NONE && !self.judge(last, now);
-        [(book, Stream::Book), (quote, Stream::Quote)].into_iter().find(|(last, _)| stands(*last)).map(|(_, s)| s)
+        let [book, quote, _] = streams;
+        let decides = match (book == Reading::NONE, quote == Reading::NONE) {
+            (false, _) => Stream::Book,
+            (true, false) => Stream::Quote,
+            (true, true) => Stream::Other,
+        };
+        (!self.judge(streams[decides as usize], now)).then_some(decides)
     }
 
     /// Whether a tick of `last` is fresh `now`. Take the tick first and read the clocks behind it: a tick that comes in between
@@ -161,8 +163,9 @@ mod tests {
         // Trades of another feed, or of the same connection, make no book fresh.
         check(&[(1, Book, 4), (2, Other, 10)], Some(Book), &[1]);
         check(&[(1, Book, 4), (1, Other, 10)], Some(Book), &[]);
-        // Book and quotes each must be fresh, if there are both; without either all counts.
-        check(&[(1, Book, 10), (2, Quote, 4)], Some(Quote), &[2]);
+        // Quotes come when the best changes; without a book they must be fresh, and without either all counts.
+        check(&[(1, Book, 10), (2, Quote, 4)], None, &[2]);
+        check(&[(2, Quote, 4), (1, Other, 10)], Some(Quote), &[2]);
         check(&[(1, Book, 4), (2, Quote, 10)], Some(Book), &[1]);
         check(&[(1, Book, 10), (2, Quote, 9)], None, &[]);
         check(&[(1, Other, 9)], None, &[]);

@@ -35,14 +35,14 @@ impl Last {
 }
 
 crate::code_enum! {
-    /// What a tick tells of its instrument. The first two make its price: if one of them stops, the other hides that.
+    /// What a tick tells of its instrument.
     pub enum Stream {
         /// Levels or orders of the book.
         Book = 0, "book";
         /// The venue's own best bid and ask.
         Quote = 1, "quotes";
         /// Trades, bars, and what is told once (a snapshot).
-        Other = 2, "trades";
+        Other = 2, "data";
     }
 }
 

@@ -5,7 +5,8 @@ use super::risk::{RiskSection, Verdict};
 use crate::types::price::{Px, Qty, Side, pow10};
 
 /// A command that risk allowed in the very slot that it comes from: a new order within the approved side, quantity and
-/// price, or a cancel (which reduces risk and is always allowed). It can be made only by [`ApprovedOrder::verify`].
+/// price, or a cancel (which reduces risk and is always allowed). It is made by [`ApprovedOrder::verify`] alone; the venue's side may
+/// write the same order in finer units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApprovedOrder {
     command: OrderCommand,
@@ -58,7 +59,7 @@ impl ApprovedOrder {
     }
 
     /// The same order in units that are finer by so many decimals: it means what it meant. `None` if a number does not fit.
-    pub fn in_finer_units(&self, px_by: u8, qty_by: u8) -> Option<Self> {
+    pub(crate) fn in_finer_units(&self, px_by: u8, qty_by: u8) -> Option<Self> {
         let px = Px(self.command.px.0.checked_mul(pow10(px_by))?);
         let qty = Qty(self.command.qty.0.checked_mul(pow10(qty_by))?);
         Some(Self { command: OrderCommand { px, qty, ..self.command } })

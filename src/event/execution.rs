@@ -172,10 +172,18 @@ pub mod differs {
     pub const POSITION: u8 = 1 << 2;
     /// Risk counts another open quantity than execution does.
     pub const OPEN: u8 = 1 << 3;
+    /// The venue has taken an order, and its answer never came.
+    pub const UNANSWERED: u8 = 1 << 4;
 
     /// What `bits` say, for people.
     pub fn names(bits: u8) -> String {
-        let all = [(ORDERS, "open orders"), (FILLS, "fills"), (POSITION, "position"), (OPEN, "open quantity")];
+        let all = [
+            (ORDERS, "open orders"),
+            (FILLS, "fills"),
+            (POSITION, "position"),
+            (OPEN, "open quantity"),
+            (UNANSWERED, "orders without an answer"),
+        ];
         let names: Vec<&str> = all.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
         names.join(", ")
     }
@@ -213,10 +221,16 @@ pub struct ExecutionSection {
     pub confirmed: OrdersCount,
     /// For a statement: the fills since the host's start, as execution has them.
     pub traded: Traded,
-    /// For a statement: orders that were sent before the statement before it, and that the venue never answered.
+    /// For a statement: the position that follows from the one at the start and those fills.
+    pub position: Qty,
+    /// For a statement: open quantity of all working buys as execution has them, confirmed or not.
+    pub open_buy: Qty,
+    /// The same of the sells.
+    pub open_sell: Qty,
+    /// For a statement on all orders: those that the venue has taken and that no answer came to.
     pub unanswered: u32,
     /// Zero.
-    pub reserved3: [u32; 15],
+    pub reserved3: [u32; 9],
 }
 
 impl ExecutionSection {

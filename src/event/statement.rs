@@ -3,7 +3,7 @@
 //! A statement comes over the same way as the reports, behind all that happened before it. So whoever handles it has handled
 //! every report that the venue had sent by then, and the two can be compared exactly: no margin for what is under way.
 
-use crate::types::ids::{ClientOrderId, InstrumentId};
+use crate::types::ids::{ClientOrderId, InstrumentId, Sequence};
 use crate::types::price::{Qty, Side};
 use bytemuck::{Pod, Zeroable};
 
@@ -109,6 +109,9 @@ pub struct Statement {
     pub open: OrdersCount,
     /// What was traded.
     pub traded: Traded,
+    /// Of all orders: the sequence that led to the last of our messages that the venue had taken by then (or that was stopped
+    /// on its way and told as refused). Messages keep their order, so whatever was decided up to it has been answered.
+    pub arrived: Sequence,
     /// Decimals of the quantities. A statement of another scale than the instrument has by now cannot be compared.
     pub qty_decimals: u8,
     /// Zero.

@@ -9,14 +9,16 @@
 //! | what it counts as traded since the start | the fills that execution has applied |
 //! | risk's position | its position at the start and those fills |
 //! | risk's open quantity | all working orders of execution, confirmed or not |
+//! | the last of our messages that the venue has taken | the orders that it never confirmed: none may be as old |
 
-use super::store::Order;
+use super::store::{Order, Store};
 use crate::event::execution::{Agreement, ExecutionSection, differs};
 use crate::event::input::Input;
 use crate::event::risk::RiskSection;
 use crate::event::statement::{OrdersCount, Statement, Traded};
-use crate::types::ids::{ClientOrderId, InstrumentId, Sequence};
+use crate::types::ids::{ClientOrderId, InstrumentId};
 use crate::types::price::{Qty, Side};
+use std::collections::VecDeque;
 
 /// What is known of one instrument, or of the whole host.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,18 +41,20 @@ pub(super) struct Comparison {
     instruments: Vec<Books>,
     whole: Books,
     differing: u32,
-    /// The last statement on the whole.
-    stated_at: Sequence,
+    /// Orders of this process start, oldest first, from the first on that may be without an answer.
+    sent: VecDeque<ClientOrderId>,
+    epoch: Option<u16>,
 }
 
 impl Comparison {
-    /// For ids below `instruments_max`; all memory is taken here.
-    pub(super) fn new(instruments_max: usize) -> Self {
+    /// For ids below `instruments_max` and so many working orders; all memory is taken here.
+    pub(super) fn new(instruments_max: usize, orders_max: usize) -> Self {
         Self {
             instruments: vec![Books::default(); instruments_max],
             whole: Books::default(),
             differing: 0,
-            stated_at: 0,
+            sent: VecDeque::with_capacity(orders_max + 1),
+            epoch: None,
         }
     }
 
@@ -60,12 +64,34 @@ impl Comparison {
         self.differing
     }
 
-    /// A process start: nothing was compared yet, and nothing traded. Open orders stay.
-    pub(super) fn begin_epoch(&mut self) {
+    /// A process start: nothing was compared yet, and nothing sent or traded. Open orders stay.
+    pub(super) fn begin_epoch(&mut self, epoch: Option<u16>) {
         for books in self.instruments.iter_mut().chain([&mut self.whole]) {
             (books.traded, books.base, books.differs) = (Traded::default(), None, None);
         }
-        (self.differing, self.stated_at) = (0, 0);
+        (self.differing, self.epoch) = (0, epoch);
+        self.sent.clear();
+    }
+
+    /// An order was sent; `store` has it.
+    #[inline]
+    pub(super) fn sent(&mut self, id: ClientOrderId, store: &Store) {
+        if Some(id.epoch()) != self.epoch {
+            return;
+        }
+        self.drop_answered(store);
+        if self.sent.len() == self.sent.capacity() {
+            // One at the front has no answer, and those behind it have: as many as are working fit.
+            self.sent.retain(|id| waits(store, *id));
+        }
+        self.sent.push_back(id);
+    }
+
+    #[inline]
+    fn drop_answered(&mut self, store: &Store) {
+        while self.sent.front().is_some_and(|id| !waits(store, *id)) {
+            self.sent.pop_front();
+        }
     }
 
     /// The first definition in a process start: fills count from risk's `position`.
@@ -124,18 +150,24 @@ impl Comparison {
         }
     }
 
-    /// Compares. `qty_decimals` are those of the instrument, if it is defined; `working` are the working orders.
+    /// Compares. `qty_decimals` are those of the instrument, if it is defined.
     #[cold]
-    pub(super) fn take<'a>(
+    pub(super) fn take(
         &mut self,
         input: &Input,
         qty_decimals: Option<u8>,
         risk: &RiskSection,
-        working: impl Iterator<Item = &'a Order>,
+        store: &Store,
         out: &mut ExecutionSection,
     ) {
         let statement: &Statement = input.payload();
         let whole = !input.instrument.is_some();
+        if whole {
+            self.drop_answered(store);
+            let taken = self.sent.iter().take_while(|id| id.sequence() <= statement.arrived);
+            let silent = taken.filter(|id| waits(store, **id)).count();
+            out.unanswered = u32::try_from(silent).unwrap_or(u32::MAX);
+        }
         let books = if whole { Some(&mut self.whole) } else { self.instruments.get_mut(input.instrument.index()) };
         let Some(books) = books else { return };
         if !whole && qty_decimals != Some(statement.qty_decimals) {
@@ -144,13 +176,16 @@ impl Comparison {
         let mut bits = 0;
         let mut compare = |equal: bool, bit: u8| bits |= if equal { 0 } else { bit };
         compare(statement.open == books.confirmed, differs::ORDERS);
+        compare(out.unanswered == 0, differs::UNANSWERED);
+        (out.confirmed, out.traded) = (books.confirmed, books.traded);
+        (out.open_buy, out.open_sell) = (books.working.open_buy, books.working.open_sell);
         if !whole {
             compare(statement.traded == books.traded, differs::FILLS);
             let Traded { bought, sold } = books.traded;
             let position = books.base.map(|base| i128::from(base) + i128::from(bought.0) - i128::from(sold.0));
             compare(position == Some(i128::from(risk.position.0)), differs::POSITION);
-            let open = (books.working.open_buy, books.working.open_sell);
-            compare(open == (risk.open_buy, risk.open_sell), differs::OPEN);
+            compare((out.open_buy, out.open_sell) == (risk.open_buy, risk.open_sell), differs::OPEN);
+            out.position = Qty(position.and_then(|p| i64::try_from(p).ok()).unwrap_or(i64::MIN));
         }
         let (was, is) = (books.differs, bits != 0);
         books.differs = Some(is);
@@ -158,14 +193,14 @@ impl Comparison {
         out.agreement = if is { Agreement::Differs } else { Agreement::Agrees }.code();
         out.differs = bits;
         out.agreement_changed = u8::from(was != Some(is));
-        (out.confirmed, out.traded) = (books.confirmed, books.traded);
-        if whole {
-            let before = self.stated_at;
-            let silent = working.filter(|order| !order.acknowledged && order.client_order_id.sequence() <= before);
-            out.unanswered = u32::try_from(silent.count()).unwrap_or(u32::MAX);
-            self.stated_at = input.sequence;
-        }
     }
+}
+
+/// Whether the order is working and was never answered.
+#[inline]
+fn waits(store: &Store, id: ClientOrderId) -> bool {
+    let order = store.find(id).and_then(|handle| store.get(handle));
+    order.is_some_and(|order| !order.state.is_over() && !order.acknowledged)
 }
 
 #[inline]

@@ -53,7 +53,7 @@ impl ExecutionStage {
         }
         Ok(Self {
             store: Store::new(config.orders_max as usize, config.finished_max as usize),
-            comparison: Comparison::new(instruments_max),
+            comparison: Comparison::new(instruments_max, config.orders_max as usize),
             scales: vec![Scale::default(); instruments_max],
             epoch: None,
             cancels_wanted: 0,
@@ -81,7 +81,7 @@ impl ExecutionStage {
         out.differing = self.comparison.differing();
     }
 
-    /// The same input again, from the audit log: all inputs of the kinds epoch, definition, gate and report, and all with a
+    /// The same input again, from the audit log: all inputs of the kinds epoch, definition, gate and report, statements that changed something, and all with a
     /// verdict, commands or an update, in their order. The stage is then where it was.
     ///
     /// What was sent is taken from the record, not computed again, so that a change of `orders_max` between two
@@ -111,7 +111,7 @@ impl ExecutionStage {
         match input.kind() {
             Some(InputKind::Epoch) => {
                 self.epoch = u16::try_from(input.payload::<EpochStart>().epoch).ok();
-                self.comparison.begin_epoch();
+                self.comparison.begin_epoch(self.epoch);
             }
             Some(InputKind::Definition) => {
                 self.define(input);
@@ -121,7 +121,7 @@ impl ExecutionStage {
             Some(InputKind::Statement) => {
                 let scale = self.scales.get(input.instrument.index()).filter(|scale| scale.defined);
                 let decimals = scale.map(|scale| scale.qty_decimals);
-                self.comparison.take(input, decimals, risk, self.store.working(), out);
+                self.comparison.take(input, decimals, risk, &self.store, out);
             }
             _ => {}
         }
@@ -207,6 +207,7 @@ impl ExecutionStage {
         let kept = order.apply(Event::Submit) && self.store.insert(order).is_some();
         if kept {
             self.comparison.change(None, &order);
+            self.comparison.sent(order.client_order_id, &self.store);
         }
         kept
     }

@@ -4,11 +4,14 @@ use super::config::Config;
 use super::stage::ExecutionStage;
 use crate::event::approval::ApprovedOrder;
 use crate::event::definition::Definition;
-use crate::event::execution::{COMMANDS_MAX, CommandKind, ExecutionSection, OrderState, OrderType, TimeInForce};
+use crate::event::execution::{
+    COMMANDS_MAX, CommandKind, ExecutionSection, OrderState, OrderType, TimeInForce, differs,
+};
 use crate::event::input::{EpochStart, Input, InputKind, Nothing};
 use crate::event::market::MarketSection;
 use crate::event::report::{ExecType, Report};
 use crate::event::risk::{RiskSection, Verdict};
+use crate::event::statement::Statement;
 use crate::types::ids::{ClientOrderId, InstrumentId, SourceId};
 use crate::types::instrument::{Calendar, Contract, Instrument, Symbol, VenueKind};
 use crate::types::price::{Px, Qty, Side};
@@ -59,7 +62,12 @@ impl Bench {
         for i in 0..out.commands().len() {
             assert!(ApprovedOrder::verify(risk, &out, i).is_ok(), "{:?}", out.commands());
         }
-        if input.kind < 6 && input.kind != 3 || risk.verdict != 0 || out.commands_len > 0 || out.updated > 0 {
+        if input.kind < 6 && input.kind != 3
+            || out.agreement_changed > 0
+            || risk.verdict != 0
+            || out.commands_len > 0
+            || out.updated > 0
+        {
             self.audit.push((input, *risk, out));
         }
         out
@@ -90,6 +98,18 @@ impl Bench {
         let out = self.verdict(id, Verdict::Approved);
         assert_eq!(out.commands()[0].kind, CommandKind::New.code());
         out.commands()[0].client_order_id
+    }
+
+    /// A statement that says what we have ourselves of an instrument, or something else.
+    fn state(&mut self, id: u32) -> ExecutionSection {
+        let mut statement = Statement::default();
+        for order in self.stage.open_orders().filter(|o| o.instrument.0 == id && o.acknowledged) {
+            statement.open.add(order.client_order_id, order.instrument, order.side, order.leaves_qty());
+        }
+        let input = Input::new(InputKind::Statement, SourceId::REPORT, InstrumentId(id), 0, &statement);
+        let out = self.feed(input, &RiskSection::zeroed());
+        assert_eq!(out.differs & differs::ORDERS, 0, "counted order by order, and all anew");
+        out
     }
 
     fn report(&mut self, id: ClientOrderId, exec: ExecType, last: i64, cum: i64, leaves: i64) -> ExecutionSection {
@@ -325,7 +345,8 @@ proptest! {
 fn step(bench: &mut Bench, (kind, a, b): (u8, u8, u8)) -> ExecutionSection {
     let exec = ExecType::ALL[usize::from(a) % ExecType::ALL.len()];
     let ids: Vec<_> = bench.stage.open_orders().map(|o| (o.client_order_id, o.cum_qty.0)).collect();
-    match kind % 12 {
+    match kind % 13 {
+        12 => bench.state(u32::from(a & 1)),
         0..=4 => bench.verdict(u32::from(a & 1), Verdict::Approved),
         5 => bench.verdict(u32::from(a & 1), Verdict::CancelAll),
         6 | 7 => bench.verdict(0, Verdict::None),

@@ -70,6 +70,8 @@ struct LogReader {
     /// Bytes to read next time.
     chunk: usize,
     last: u64,
+    /// What lies at or before this sequence is not wanted.
+    behind: u64,
     /// What the notes so far say (audit log).
     losses: Losses,
     /// The next slot, if it was read already.
@@ -89,6 +91,7 @@ impl LogReader {
             at: 0,
             chunk: CHUNK,
             last: 0,
+            behind: 0,
             losses: Losses::default(),
             peeked: false,
             entry: Entry::default(),
@@ -108,12 +111,36 @@ impl LogReader {
         Ok(true)
     }
 
-    /// Opens the segment that follows (the oldest there is, at the start).
+    /// The segment in which what follows `behind` begins: the last one whose first sequence is not beyond it. Segments that
+    /// were made ahead and are empty do not count.
+    fn first_segment(&self) -> Result<Option<u64>, JournalError> {
+        let numbers = segment_numbers(&self.dir, self.log)?;
+        for number in numbers.iter().rev().filter(|_| self.behind > 0) {
+            let path = segment_path(&self.dir, self.log, *number);
+            let file = match File::open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(JournalError::io("open", &path)(error)),
+            };
+            let mut head = vec![0; LENGTH_MAX];
+            let read = read_at(&file, &mut head, 0).map_err(JournalError::io("read", &path))?;
+            head.truncate(read);
+            if let Parsed::Record(found) = parse(&head)
+                && found.kind == RecordKind::Opening
+                && found.header.sequence <= self.behind
+            {
+                return Ok(Some(*number));
+            }
+        }
+        Ok(numbers.first().copied())
+    }
+
+    /// Opens the segment that follows (the first that is needed, at the start).
     fn open_next(&mut self) -> Result<bool, JournalError> {
         let wanted = match &self.segment {
             Some((number, ..)) => number + 1,
-            None => match segment_numbers(&self.dir, self.log)?.first() {
-                Some(first) => *first,
+            None => match self.first_segment()? {
+                Some(first) => first,
                 None => return Ok(false),
             },
         };
@@ -179,7 +206,7 @@ impl LogReader {
                         }
                         found.read_into(&mut self.entry);
                         self.last = self.entry.sequence;
-                        self.peeked = true;
+                        self.peeked = self.last > self.behind;
                     }
                     self.sealed = kind == RecordKind::Seal;
                     self.at += length;
@@ -280,6 +307,19 @@ impl Reader {
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
         let mut reader = Self::audit_only(dir)?;
         reader.market = Some(LogReader::new(dir, Log::Market));
+        Ok(reader)
+    }
+
+    /// Behind `sequence`: what lies before is passed over, whole segments unread.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`] if `dir` is not there.
+    pub fn open_behind(dir: &Path, sequence: u64) -> Result<Self, JournalError> {
+        let mut reader = Self::open(dir)?;
+        (reader.last, reader.audit.behind) = (sequence, sequence);
+        if let Some(market) = &mut reader.market {
+            market.behind = sequence;
+        }
         Ok(reader)
     }
 

@@ -216,12 +216,13 @@ fn write_text(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         counted(counts.fills, "fill"),
         grouped(counts.rejected)
     )?;
-    if counts.statements_agreed > 0 {
-        writeln!(
-            text,
-            "venue       {} what execution and risk hold",
-            counted_as(counts.statements_agreed, "statement agrees with", "statements agree with")
-        )?;
+    if counts.statements_agreed + counts.statements_differed > 0 {
+        let agreed = counted_as(counts.statements_agreed, "statement agrees with", "statements agree with");
+        let differed = match counts.statements_differed {
+            0 => String::new(),
+            n => format!(", {} DIFFERED", grouped(n)),
+        };
+        writeln!(text, "venue       {agreed} what execution and risk hold{differed}")?;
     }
     for (code, count) in &view.refusals {
         write!(text, "            refused {} × {}", grouped(*count), refusal(*code))?;

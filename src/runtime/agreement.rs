@@ -13,7 +13,7 @@ const UNANSWERED_MAX: Nanos = 3;
 const SLACK: Nanos = SECONDS;
 
 /// Why the two are not known to agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Disagreement {
     /// The start.
     #[error("the venue has not said yet what the host has there")]
@@ -24,6 +24,9 @@ pub enum Disagreement {
     /// The venue does not answer.
     #[error("the venue has not said for {} s what the host has there", .0 / SECONDS)]
     Silent(Nanos),
+    /// An earlier start ended with a difference, and nobody has said since that it was put right.
+    #[error("{0}; put it right, then `tickpath recover --reason …`")]
+    Inherited(String),
 }
 
 /// What is remembered from look to look.
@@ -35,7 +38,7 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// The venue is asked each `interval`.
+    /// The venue is asked each `interval` of the steady clock.
     pub fn new(interval: Nanos) -> Self {
         Self { within: interval.saturating_mul(UNANSWERED_MAX).saturating_add(SLACK), compared: 0, at: NO_TIME }
     }
@@ -46,17 +49,18 @@ impl Agreement {
     /// Why the gate must be closed.
     pub fn look(&mut self, now: Nanos, outlet: &OutletCounters) -> Result<(), Disagreement> {
         let compared = outlet.compared.load(Ordering::Acquire);
-        if compared != self.compared {
+        // The first look begins to count.
+        if compared != self.compared || self.at == NO_TIME {
             (self.compared, self.at) = (compared, now);
         }
         let differing = outlet.differing.load(Ordering::Acquire);
         // A clock that ran backward has no age to show.
         let age = crate::types::time::age(now, self.at).unwrap_or(Nanos::MAX);
         match (compared, differing) {
-            (0, _) => Err(Disagreement::NotYet),
+            (0, _) if age <= self.within => Err(Disagreement::NotYet),
             (_, 1..) => Err(Disagreement::Differs(differing)),
-            (_, 0) if age > self.within => Err(Disagreement::Silent(age)),
-            (_, 0) => Ok(()),
+            _ if age > self.within => Err(Disagreement::Silent(age)),
+            _ => Ok(()),
         }
     }
 }
@@ -75,6 +79,8 @@ mod tests {
             agreement.look(now, &outlet)
         };
         assert_eq!(at(5, 0, 0), Err(Disagreement::NotYet));
+        assert_eq!(at(5 + 4 * SECONDS, 0, 0), Err(Disagreement::NotYet));
+        assert_eq!(at(6 + 4 * SECONDS, 0, 0), Err(Disagreement::Silent(4 * SECONDS + 1)), "from the first look on");
         assert_eq!(at(10, 1, 0), Ok(()));
         assert_eq!(at(10 + 4 * SECONDS, 1, 0), Ok(()));
         assert_eq!(at(11 + 4 * SECONDS, 1, 0), Err(Disagreement::Silent(4 * SECONDS + 1)));

@@ -1,5 +1,6 @@
 //! Edge: what stands around a live host: its overseer and the control plane, begun and ended together.
 
+use super::bridges::Seen;
 use super::cores;
 use super::overseer::{Overseer, OverseerSetup};
 use crate::config::{Config, ConfigError};
@@ -62,6 +63,11 @@ impl Attended {
             }
             other => other.map_err(|e| e.to_string()),
         }
+    }
+
+    /// The bridges that are on, for whoever asks how they stand.
+    pub fn show_bridges(&self, bridges: &[Seen]) {
+        self.overseer.show_bridges(bridges);
     }
 
     /// Where the control plane listens.

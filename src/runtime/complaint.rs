@@ -3,6 +3,7 @@
 //! People read the text. Programs read the parts. The errors of the rooms say `where: what; what to do`; where a type does not
 //! give its parts by itself, the last `; ` of its text is where the advice begins.
 
+use super::bridges::BridgeError;
 use super::host::HostError;
 use super::playback::PlaybackError;
 use super::topology::TopologyError;
@@ -133,6 +134,8 @@ impl From<&HostError> for Complaint {
             HostError::JournalNotEmpty { dir, .. } => Self::new(error).at(dir.display()),
             HostError::OtherInstruments { .. } => Self::new(error).at("[sim.generator]"),
             HostError::Epochs => Self::new(error).at("journal"),
+            HostError::Bridge(BridgeError::Config(e)) => e.into(),
+            HostError::Bridge(_) => Self::new(error).at("REDIS_URL"),
             HostError::Off | HostError::Live(_) => Self::new(error).at("AGENT_MODE, or [host] mode"),
             HostError::NothingToReplay { .. } | HostError::StoppedEarly | HostError::Thread(_) => Self::new(error),
         }

@@ -1,6 +1,7 @@
 //! Edge: a host from a configuration: stages, journal, threads, one run, and what came of it.
 
 use super::attended::{Attended, with_mode_in_force};
+use super::bridges::{Bridges, Prepared};
 use super::clock::{Pacer, Tsc, wall_now};
 use super::complaint::Complaint;
 use super::cores;
@@ -85,6 +86,7 @@ pub struct Running {
     /// Where the control plane listens, if there is one.
     pub plane: Option<std::net::SocketAddr>,
     attended: Option<Attended>,
+    bridges: Bridges,
     thread: std::thread::JoinHandle<Result<Outcome, HostError>>,
 }
 
@@ -142,6 +144,7 @@ fn may_run(config: &Config, source: &Source, options: &RunOptions) -> Result<(),
         Mode::Live if matches!(source, Source::Captures(_)) => {
             needs("a venue, and a recording is none; replay in OBSERVE, SHADOW or PAPER")
         }
+        Mode::Live if config.sim.lose_reports_ppm > 0 => needs("all reports; set [sim] lose_reports_ppm = 0"),
         Mode::Live if options.speed != Some(1.0) => needs("real time; leave --speed out"),
         Mode::Live if options.journal_dir.is_none() || config.journal.durability != Durability::Synced => {
             needs("each order on the disk before it leaves; set [journal] durability = \"synced\"")
@@ -204,6 +207,11 @@ pub(super) fn start_with(
     // All that can refuse stands in front of the first thread.
     let limits = stages.risk.limits_from_next_epoch(&opening_instruments);
     let enabling = enabling(config, &limits, now)?;
+    // Who replays as fast as it goes mirrors nothing: it is not what happens now.
+    let prepared = match (&options.journal_dir, live) {
+        (Some(_), true) => Some(Prepared::new(config, config.host.mode == Mode::Live)?),
+        _ => None,
+    };
     let settings = Settings::from_env(|name| std::env::var(name).ok()).map_err(|e| ConfigError::room("http", e))?;
     let facts = Facts::new(config, &epoch_start, limits);
     let generated = matches!(source, Source::Generated);
@@ -252,7 +260,12 @@ pub(super) fn start_with(
             commands: sender,
             tsc: run_clock.clone(),
             kills: restored.kills.clone(),
-            statement_interval: config.host.statement_interval(),
+            // Questions are asked in market time, which may be slower than the wall's.
+            statement_interval: match options.speed {
+                Some(speed) if speed < 1.0 => (config.host.statement_interval() as f64 / speed) as i64,
+                _ => config.host.statement_interval(),
+            },
+            difference: restored.difference(),
             halt: HaltSources::from_env(|name| std::env::var_os(name)),
             settings,
             clocks: Clocks::default(),
@@ -280,6 +293,20 @@ pub(super) fn start_with(
     };
     let losses = Losses { ppm: config.sim.lose_reports_ppm, seed: config.sim.latency.seed };
     let Front { sequencer, orders, durable } = front;
+    let bridges = match (prepared, &options.journal_dir) {
+        (Some(prepared), Some(journal)) => prepared.start(journal, &durable),
+        _ => Ok(Bridges::default()),
+    };
+    let bridges = match bridges {
+        Ok(bridges) => bridges,
+        Err(error) => {
+            finish.join(first_sequence - 1);
+            return Err(HostError::Thread(format!("cannot start a bridge: {error}")));
+        }
+    };
+    if let Some(attended) = &attended {
+        attended.show_bridges(bridges.seen());
+    }
     let side = VenueSide::new(orders, exchange, latency, durable, config.topology.instruments_max)
         .with_patience(patience)
         .with_losses(losses);
@@ -334,6 +361,7 @@ pub(super) fn start_with(
         mode: config.host.mode,
         plane,
         attended,
+        bridges,
         thread,
     })
 }
@@ -446,8 +474,10 @@ impl Running {
     /// # Errors
     /// [`HostError`].
     pub fn wait(self) -> Result<Outcome, HostError> {
-        let Self { thread, attended, .. } = self;
+        let Self { thread, attended, bridges, .. } = self;
         let outcome = thread.join();
+        // The journal is closed: they write what is left, and end.
+        drop(bridges);
         drop(attended);
         outcome.map_err(|_| HostError::Thread("the sequencer thread panicked".to_owned()))?
     }

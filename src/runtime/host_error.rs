@@ -1,5 +1,6 @@
 //! Edge: why a run could not begin.
 
+use super::bridges::BridgeError;
 use super::complaint::Complaint;
 use super::topology::TopologyError;
 use crate::config::ConfigError;
@@ -62,6 +63,9 @@ pub enum HostError {
     /// Something that LIVE depends on is not there.
     #[error("mode LIVE needs {0}")]
     Live(String),
+    /// A mirror that was asked for.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
     /// Stopped before anything had happened.
     #[error("stopped before the first message")]
     StoppedEarly,

@@ -5,6 +5,7 @@
 //! inputs of them, so that the record and the replay know. An overseer that hangs is missed by the last gate within a second.
 
 use super::agreement::{Agreement, Disagreement};
+use super::bridges::Seen as Bridge;
 use super::clock::Tsc;
 use super::enabling::Enabling;
 use super::outlet::OutletCounters;
@@ -87,6 +88,8 @@ pub struct OverseerSetup {
     pub settings: Settings,
     /// The clocks that ages and enablements are held against.
     pub clocks: Clocks,
+    /// What earlier process starts left behind that differs from what the venue held, in words.
+    pub difference: Option<String>,
     /// Kills of earlier process starts that nobody has released.
     pub kills: BTreeMap<KillScope, StandingKill>,
 }
@@ -121,6 +124,7 @@ pub struct Overseer {
     pub(super) alerts: Mutex<Alerts>,
     /// Instruments whose price alone is not fresh, by name, with what is missing.
     pub(super) stale_instruments: Mutex<Vec<(String, Stream)>>,
+    pub(super) bridges: Mutex<Vec<Bridge>>,
     watching: Mutex<Watching>,
     pub(super) outlet: Arc<OutletCounters>,
     pub(super) health: MarketHealth,
@@ -135,6 +139,8 @@ pub struct Overseer {
     pub(super) records: Mutex<VecDeque<(InstrumentId, OperatorCommand)>>,
     pub(super) clocks: Clocks,
     agreement: Mutex<Agreement>,
+    /// What earlier process starts left behind that differs, until a person says that it was put right.
+    pub(super) inherited: Mutex<Option<String>>,
     /// Why the venue and the host are not known to agree, as of the last look.
     pub(super) disagreement: Mutex<Option<Disagreement>>,
     pub(super) started: Instant,
@@ -200,6 +206,7 @@ impl Overseer {
             }),
             alerts: Mutex::default(),
             stale_instruments: Mutex::default(),
+            bridges: Mutex::default(),
             watching: Mutex::default(),
             outlet: setup.outlet,
             health: MarketHealth::new(Arc::clone(&setup.ticks), settings),
@@ -212,6 +219,7 @@ impl Overseer {
             commands: Mutex::new(setup.commands),
             records: Mutex::new(records),
             clocks: setup.clocks,
+            inherited: Mutex::new(setup.difference),
             agreement: Mutex::new(Agreement::new(setup.statement_interval)),
             disagreement: Mutex::default(),
             started: Instant::now(),
@@ -252,6 +260,11 @@ impl Overseer {
         })
     }
 
+    /// The bridges that are on.
+    pub fn show_bridges(&self, bridges: &[Bridge]) {
+        bridges.clone_into(&mut lock(&self.bridges));
+    }
+
     /// Both clocks.
     pub(super) fn now(&self) -> Reading {
         (self.clocks.read)()
@@ -286,7 +299,7 @@ impl Overseer {
         let halted = halt.bars(self.mode) || self.gate.is_killed();
         let enabled = self.tell_enabling(now);
         let fault = lock(&self.watching).fault(&self.outlet);
-        let disagreement = lock(&self.agreement).look(now.steady, &self.outlet).err();
+        let mut disagreement = lock(&self.agreement).look(now.steady, &self.outlet).err();
         let mut reasons = {
             let mut machine = lock(&self.machine);
             if self.progress.events.load(Ordering::Acquire) > 0 && disagreement.is_none() {
@@ -309,6 +322,7 @@ impl Overseer {
         if self.mode == Mode::Live && !enabled {
             reasons |= bit(GateReason::Enablement);
         }
+        disagreement = disagreement.or_else(|| lock(&self.inherited).clone().map(Disagreement::Inherited));
         if disagreement.is_some() {
             reasons |= bit(GateReason::Reconciliation);
         }
@@ -395,8 +409,9 @@ impl Overseer {
         let mut silent: Vec<String> =
             stale_instruments.iter().map(|(name, stream)| format!("{name} ({stream})")).collect();
         silent.extend(self.health.silent_sources(|| self.now()).into_iter().map(|number| format!("feed {number}")));
-        // Before the first answer the host is not ready, which is told already.
-        let differs = lock(&self.disagreement).filter(|d| *d != Disagreement::NotYet);
+        // For some seconds an answer is awaited.
+        let differs = lock(&self.disagreement).clone().filter(|d| *d != Disagreement::NotYet);
+        let bridges = lock(&self.bridges).clone();
         let found = {
             let view = lock(&self.view);
             lock(&self.watching).look(&Seen {
@@ -404,6 +419,7 @@ impl Overseer {
                 view: &view,
                 events: self.progress.events.load(Ordering::Acquire),
                 differs: differs.as_ref().map(ToString::to_string).as_deref(),
+                bridges: &bridges,
                 unanswered: self.outlet.unanswered.load(Ordering::Relaxed),
                 gate: holds,
                 stale: stale.as_deref(),

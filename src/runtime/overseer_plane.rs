@@ -275,6 +275,9 @@ impl Overseer {
             RecoverRefusal::Stale => Refused::MarketDataStale,
             RecoverRefusal::Backoff { .. } => Refused::Conflict { reason: "backing_off", message: refusal.to_string() },
         })?;
+        if let Some(difference) = lock(&self.inherited).take() {
+            tracing::warn!("{} says that this was put right: {difference}", command.who);
+        }
         self.keep_on_record(InstrumentId::NONE, &order(OperatorAction::Recover, command, target));
         self.look();
         Ok(Accepted { sequence: None, in_force: true })
@@ -348,6 +351,7 @@ impl Host for Overseer {
             live: view.journal_fault.is_none(),
             faults,
             warnings: self.halt.current().warnings,
+            bridges: self.bridges_now(view.journaled),
         }
     }
 
@@ -538,6 +542,7 @@ impl Host for Overseer {
                 );
             }
         }
+        self.bridge_metrics(out, view.journaled);
         let events = self.progress.events.load(Ordering::Relaxed);
         out.counter("market_messages_total", "Market messages taken in.", &[], events);
     }

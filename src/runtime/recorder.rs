@@ -357,9 +357,17 @@ impl View {
                 words.push(format!("{what} {venue} at the venue, {host} here"));
             }
         }
-        if execution.differs & (differs::POSITION | differs::OPEN) != 0 {
-            let (position, buy, sell) = (text(risk.position), text(risk.open_buy), text(risk.open_sell));
-            words.push(format!("risk counts a position of {position}, open buys {buy}, open sells {sell}"));
+        for (bit, what, of_risk, of_execution) in [
+            (differs::POSITION, "a position", risk.position, execution.position),
+            (differs::OPEN, "open buys", risk.open_buy, execution.open_buy),
+            (differs::OPEN, "open sells", risk.open_sell, execution.open_sell),
+        ] {
+            if execution.differs & bit != 0 {
+                words.push(format!("{what} of {} by risk, {} by execution", text(of_risk), text(of_execution)));
+            }
+        }
+        if execution.differs & differs::UNANSWERED != 0 {
+            words.push(format!("{} orders that the venue took were never answered", execution.unanswered));
         }
         words.join(", ")
     }

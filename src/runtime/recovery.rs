@@ -4,6 +4,7 @@ use super::group::Stages;
 use crate::config::Mode;
 use crate::control::gate::KillScope;
 use crate::event::definition::Definition;
+use crate::event::execution::{Agreement, differs};
 use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind};
 use crate::event::operator::{OperatorAction, OperatorCommand};
 use crate::event::report::{ExecType, Report, VenueReason};
@@ -30,6 +31,9 @@ pub struct Restored {
     pub time_last: UnixNanos,
     /// Kills that were latched and not released, with who did it and why.
     pub kills: BTreeMap<KillScope, StandingKill>,
+    /// Where the venue and the host held something else, by instrument (`NONE`: all orders), with the process start and in what,
+    /// as long as nothing has ended it.
+    pub differences: BTreeMap<InstrumentId, (u64, String)>,
     /// Records read.
     pub records: u64,
 }
@@ -71,6 +75,7 @@ pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError
             }
         }
         restored.remember_kills(&entry.input);
+        restored.remember_differences(&entry);
         if let Some(audit) = &entry.audit {
             if entry.input.instrument.is_some() && audit.risk.px.0 > 0 {
                 restored.last_prices.insert(entry.input.instrument, audit.risk.px);
@@ -83,6 +88,40 @@ pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError
 }
 
 impl Restored {
+    /// What the venue and the host held differently stays so beyond the process, whatever the next one sees: it counts from its
+    /// own start. Over when the two agreed again in the same process, or when a person has said that it was put right.
+    fn remember_differences(&mut self, entry: &Entry) {
+        let input = &entry.input;
+        match (input.kind(), &entry.audit) {
+            (Some(InputKind::Statement), Some(audit)) => match Agreement::from_code(audit.execution.agreement) {
+                Some(Agreement::Differs) => {
+                    let known = self.instruments.get(input.instrument.index());
+                    let of = known.map_or_else(|| "all orders".to_owned(), Instrument::name);
+                    let text = format!("{of}: {}", differs::names(audit.execution.differs));
+                    self.differences.insert(input.instrument, (entry.epoch, text));
+                }
+                Some(Agreement::Agrees) => {
+                    self.differences.retain(|of, (epoch, _)| *of != input.instrument || *epoch != entry.epoch);
+                }
+                Some(Agreement::None) | None => {}
+            },
+            // What an earlier start left; not what is seen now.
+            (Some(InputKind::Operator), _)
+                if input.payload::<OperatorCommand>().action() == Some(OperatorAction::Recover) =>
+            {
+                self.differences.retain(|_, (epoch, _)| *epoch == entry.epoch);
+            }
+            _ => {}
+        }
+    }
+
+    /// In words, what earlier process starts left behind that differs from what the venue held; `None` if nothing.
+    pub fn difference(&self) -> Option<String> {
+        let texts: Vec<String> =
+            self.differences.values().map(|(epoch, text)| format!("{text} (since start {epoch})")).collect();
+        (!texts.is_empty()).then(|| format!("the venue and the host differed before this start: {}", texts.join("; ")))
+    }
+
     /// A kill is latched beyond the process: only a person's release ends it.
     fn remember_kills(&mut self, input: &Input) {
         match input.kind() {

@@ -156,7 +156,9 @@ impl Simulation {
         for input in inputs {
             let sequence = self.sequencer.publish_first(input, &mut self.side);
             self.ledger.enter(input, sequence, &mut self.side);
-            // Instruments of an earlier start come with no message of this one.
+            if input.kind == InputKind::Definition.code() {
+                self.side.define(sequence, input);
+            }
             self.side.on_market(input);
         }
         if let Some(last) = inputs.last() {
@@ -435,7 +437,7 @@ impl Simulation {
                 input.stamp = tsc.read();
             }
             self.publish(&input);
-            self.ledger.counts.reports += 1;
+            self.ledger.counts.reports += u64::from(input.kind == InputKind::Report.code());
         }
     }
 
@@ -488,6 +490,7 @@ impl Simulation {
                 // What was ordered before it is in the old units.
                 self.sequencer.await_execution(sequence, &mut self.side);
                 self.side.drain();
+                self.side.define(sequence, &self.batch.as_slice()[i]);
             }
             self.side.on_market(&self.batch.as_slice()[i]);
         }

@@ -64,6 +64,7 @@ pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
     }
     config.journal.check().map_err(|e| ConfigError::room("journal", e))?;
     config.http.check().map_err(|e| ConfigError::room("http", e))?;
+    config.redis.validate().map_err(|e| ConfigError::room("redis", e))?;
     config.sim.validate().map_err(|e| ConfigError::room("sim", e))?;
     let generated = config.sim.generator.instruments.len();
     if generated > topology.instruments_max {
@@ -72,6 +73,15 @@ pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
             format!(
                 "instruments_max = {} is less than the {generated} generated instruments",
                 topology.instruments_max
+            ),
+        ));
+    }
+    if config.execution.orders_max < config.risk.orders.orders_max {
+        return Err(ConfigError::room(
+            "execution",
+            format!(
+                "orders_max = {}: expected at least the {} of [risk.orders] orders_max, or an order that risk counts could have no room",
+                config.execution.orders_max, config.risk.orders.orders_max
             ),
         ));
     }

@@ -95,6 +95,8 @@ pub struct VenueSide {
     ordered: Vec<InstrumentId>,
     /// Whether an instrument is among them, by id.
     is_ordered: Vec<bool>,
+    /// The sequence behind the last message that the venue took, or that was stopped on its way.
+    arrived: Sequence,
     /// Instruments as they were defined last, for their scales.
     defined: Vec<Option<Instrument>>,
     losses: Losses,
@@ -133,6 +135,7 @@ impl VenueSide {
             is_ordered: vec![false; instruments_max],
             defined: vec![None; instruments_max],
             losses: Losses::default(),
+            arrived: 0,
             frames: FrameBuffer::default(),
             delivered_last: UnixNanos::MIN,
             frame_number: 0,
@@ -241,23 +244,20 @@ impl VenueSide {
         self.collect();
     }
 
-    /// A market input, for a venue that follows the recorded market. All orders from before a definition must have been
-    /// [drained](Self::drain): what is under way changes its units with it.
+    /// A market input, for a venue that follows the recorded market.
     #[inline]
     pub fn on_market(&mut self, input: &Input) {
-        if input.kind == InputKind::Definition.code() {
-            self.define(input);
-        }
         if let Exchange::Recorded(venue) = &mut self.exchange {
             venue.on_market(input);
             self.collect();
         }
     }
 
-    /// Orders and reports that are under way when an instrument's scale becomes finer mean what they meant. What does not fit
-    /// any more is left out, and so differs when it is compared.
+    /// An instrument is defined with input `sequence`, perhaps in finer units than before: orders and reports that are under way
+    /// mean what they meant. All orders from before it must have been [drained](Self::drain). What the venue was about to say
+    /// is not said: it would be in both units.
     #[cold]
-    fn define(&mut self, input: &Input) {
+    pub fn define(&mut self, sequence: Sequence, input: &Input) {
         let Some(new) = input.payload::<Definition>().instrument(input.instrument) else { return };
         let Some(Some(old)) = self.defined.get_mut(input.instrument.index()).map(|known| known.replace(new)) else {
             return;
@@ -269,26 +269,27 @@ impl VenueSide {
         if (px_by, qty_by) == (0, 0) {
             return;
         }
-        self.arrivals.retain_mut(|(_, outgoing)| {
-            if outgoing.order.command().instrument != input.instrument {
-                return true;
+        let of_before = |outgoing: &Outgoing| {
+            outgoing.sequence < sequence && outgoing.order.command().instrument == input.instrument
+        };
+        for (_, outgoing) in self.arrivals.iter_mut().filter(|(_, outgoing)| of_before(outgoing)) {
+            match outgoing.order.in_finer_units(px_by, qty_by) {
+                Some(finer) => outgoing.order = finer,
+                // A cancel goes by its order's name. An order that cannot be written does not leave, and is told as refused.
+                None => outgoing.encoded &= outgoing.order.command().kind == CommandKind::Cancel.code(),
             }
-            let finer = outgoing.order.in_finer_units(px_by, qty_by);
-            finer.is_some_and(|finer| {
-                outgoing.order = finer;
-                true
-            })
-        });
+        }
         self.said.retain_mut(|(_, said)| match said {
             Said::Report(report) if report.instrument == input.instrument => {
                 let finer = report.report.in_finer_units(px_by, qty_by, money_by);
+                // One that does not fit is lost, and found missing with the next statement.
                 finer.is_some_and(|finer| {
                     report.report = finer;
                     true
                 })
             }
-            // One of another scale is left alone by whoever compares.
-            Said::Report(_) | Said::Statement(..) => true,
+            Said::Report(_) => true,
+            Said::Statement(_, of, _) => of.is_some() && *of != input.instrument,
         });
     }
 
@@ -299,6 +300,7 @@ impl VenueSide {
             let instrument = index.checked_sub(1).and_then(|i| self.ordered.get(i)).copied();
             let instrument = instrument.unwrap_or(InstrumentId::NONE);
             if let Some(statement) = self.exchange.statement(instrument) {
+                let statement = Statement { arrived: self.arrived, ..statement };
                 self.released_last = self.released_last.max(at);
                 self.said.push_back((self.released_last, Said::Statement(at, instrument, statement)));
             }
@@ -333,6 +335,7 @@ impl VenueSide {
             return false;
         };
         let command = *order.command();
+        self.arrived = self.arrived.max(sequence);
         let new = command.kind == CommandKind::New.code();
         // An instrument that is not known has no venue: such an order may not leave.
         let passes = || {

@@ -271,7 +271,9 @@ fn what_is_under_way_means_what_it_meant_when_the_scale_becomes_finer() {
     let mut desk = Desk::new(false, true);
     let mut instrument = *desk.directory.get(InstrumentId(0)).unwrap();
     let px = desk.px;
-    let define = |desk: &mut Desk, instrument: &Instrument| desk.side.on_market(&Definition::input(instrument, START));
+    let define = |desk: &mut Desk, instrument: &Instrument| {
+        desk.side.define(7, &Definition::input(instrument, START));
+    };
     define(&mut desk, &instrument);
     assert!(desk.side.deliver(true, &desk.gate, &desk.directory), "the new order: refused, since there is no book");
     // Its report is under way to us, the cancel and the other order to the venue.
@@ -281,9 +283,10 @@ fn what_is_under_way_means_what_it_meant_when_the_scale_becomes_finer() {
     // The same again, and another instrument's: nothing changes.
     define(&mut desk, &instrument);
     define(&mut desk, &Instrument { id: InstrumentId(1), price_decimals: 9, ..instrument });
+    // What was decided behind the definition (its own slot, or later) is in the finer units already: the other order is.
     assert!(desk.side.deliver(true, &desk.gate, &desk.directory), "the other order");
     let told = std::iter::from_fn(|| desk.side.take_report()).map(|input| input.payload::<Report>().last_px.0);
-    assert_eq!(told.collect::<Vec<_>>(), [10 * px; 3]);
+    assert_eq!(told.collect::<Vec<_>>(), [10 * px, 10 * px, px]);
 }
 
 #[test]
@@ -297,6 +300,7 @@ fn a_statement_comes_behind_the_reports_of_before_and_holds_up_nothing() {
     assert_eq!(kinds, [(InputKind::Report, first), (InputKind::Statement, all), (InputKind::Statement, first)]);
     assert!(inputs.iter().all(|input| input.ts_recv == accepted), "no later than the report before them");
     let stated: &Statement = inputs[2].payload();
+    assert_eq!(inputs[1].payload::<Statement>().arrived, DURABLE, "the sequence of the order that it took");
     assert_eq!((stated.open.orders, stated.open.open_buy, stated.traded), (1, Qty(1), Traded::default()));
     assert_eq!(inputs[1].payload::<Statement>().open, stated.open);
     assert!(desk.side.deliver(true, &desk.gate, &desk.directory), "the cancel");

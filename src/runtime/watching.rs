@@ -1,13 +1,15 @@
 //! Edge: what a live host finds worth telling people, looked for twice a second.
 
+use super::bridges::Seen as Bridge;
 use super::outlet::OutletCounters;
 use super::recorder::View;
+use crate::bridge::status::{Standing, State};
 use crate::control::alerts::Cause;
 use crate::control::runbook::Alert;
 use crate::event::input::GateReason;
 use crate::event::risk::marks;
 use crate::types::time::{Nanos, SECONDS};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
 
 /// So many refused orders within [`REFUSED_WITHIN`] are more than usual.
@@ -15,6 +17,8 @@ const REFUSED_MANY: u64 = 30;
 const REFUSED_WITHIN: Nanos = 60 * SECONDS;
 /// So long without a recorded input, though messages came in: a thread stands still.
 const STANDSTILL: Nanos = 5 * SECONDS;
+/// So long a bridge may wait for its store before people are told.
+const BRIDGE_PATIENCE: Nanos = 2 * SECONDS;
 
 /// What a look has before it.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +31,8 @@ pub struct Seen<'a> {
     pub events: u64,
     /// Why the venue and the host are not known to agree.
     pub differs: Option<&'a str>,
+    /// The bridges that are on.
+    pub bridges: &'a [Bridge],
     /// Orders that the venue never answered.
     pub unanswered: u64,
     /// Bits of the gate reasons that hold.
@@ -50,6 +56,8 @@ pub struct Watching {
     moved: Option<(u64, u64, Nanos)>,
     /// Faults of the way out that were told.
     faults: u64,
+    /// Since when a bridge has been waiting for its store, by name.
+    waiting: BTreeMap<&'static str, Nanos>,
 }
 
 impl Watching {
@@ -90,6 +98,19 @@ impl Watching {
         if seen.unanswered > 0 {
             tell(Alert::OrderUnknown, format!("{} orders were never answered by the venue", seen.unanswered));
         }
+        for bridge in seen.bridges {
+            let standing = bridge.status.get();
+            if let Some(trouble) = self.bridge_waits(bridge.name, &standing, seen.steady) {
+                tell(Alert::BridgeDown, format!("{}: {trouble}", bridge.name));
+            }
+            if let Some(warning) = standing.warnings.iter().find(|warning| warning.contains("evict")) {
+                tell(Alert::QueueEviction, format!("{}: {warning}", bridge.name));
+            }
+            if standing.lost > 0 {
+                let lost = standing.lost;
+                tell(Alert::AuditBroken, format!("{}: {lost} events were not in the journal any more", bridge.name));
+            }
+        }
         if let Some(refused) = self.refused_lately(seen) {
             tell(Alert::OrdersRefused, format!("{refused} orders were refused within a minute"));
         }
@@ -117,6 +138,16 @@ impl Watching {
             }
         }
         found
+    }
+
+    /// What a bridge waits for, if it has been for too long.
+    fn bridge_waits(&mut self, name: &'static str, standing: &Standing, now: Nanos) -> Option<String> {
+        if standing.state != State::Waiting.name() {
+            self.waiting.remove(name);
+            return None;
+        }
+        let since = *self.waiting.entry(name).or_insert(now);
+        (now.saturating_sub(since) >= BRIDGE_PATIENCE).then(|| standing.trouble.clone())
     }
 
     fn stands_still(&mut self, seen: &Seen<'_>) -> Option<Nanos> {
@@ -169,6 +200,7 @@ mod tests {
             view,
             events: 0,
             differs: None,
+            bridges: &[],
             unanswered: 0,
             gate: 0,
             stale: None,

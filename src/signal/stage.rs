@@ -134,8 +134,8 @@ impl SignalStage {
 /// Whether the input says something about a market; a timer does, since it can make one stale.
 #[inline]
 fn concerns_market(input: &Input) -> bool {
-    use InputKind::{Definition, Epoch, Gate, Operator, Report};
-    !matches!(input.kind(), None | Some(Epoch | Definition | Gate | Report | Operator))
+    use InputKind::{Definition, Epoch, Gate, Operator, Report, Statement};
+    !matches!(input.kind(), None | Some(Epoch | Definition | Gate | Report | Operator | Statement))
 }
 
 /// Why no model may be asked about this market.

@@ -325,7 +325,8 @@ fn a_full_disk_under_a_live_host_is_noted_with_its_sequences_by_everything_that_
     assert!(summary["error"]["what"].as_str().unwrap().contains("small/j"), "{summary}");
     let lost = &summary["not_recorded"][0];
     let (first, last) = (lost["first"].as_u64().unwrap(), lost["last"].as_u64().unwrap());
-    assert!(first > 1000 && last > first && lost["reason"] == "disk full", "{summary}");
+    // How much comes between the fault and the end is up to the scheduler: one message, or thousands.
+    assert!(first > 1000 && last >= first && lost["reason"] == "disk full", "{summary}");
     // Orders and control are recorded to the end all the same: the gate's word on the journal, and the shutdown.
     assert!(summary["last_sequence"].as_u64().unwrap() >= last);
 

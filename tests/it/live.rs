@@ -138,11 +138,15 @@ impl Host {
     }
 
     /// Ends it in order; what its journal says of control.
-    fn stop(mut self) -> (tempfile::TempDir, Vec<Value>) {
-        self.check(&["stop", "--reason", "the test is over"], 0, "");
-        let status = self.child.wait().unwrap();
+    fn stop(self) -> (tempfile::TempDir, Vec<Value>) {
         // A replay that is stopped is no whole replay, and says so.
         let expected = i32::from(!self.is_main_job);
+        self.stop_with(expected)
+    }
+
+    fn stop_with(mut self, expected: i32) -> (tempfile::TempDir, Vec<Value>) {
+        self.check(&["stop", "--reason", "the test is over"], 0, "");
+        let status = self.child.wait().unwrap();
         assert_eq!(status.code(), Some(expected), "{}", self.text("stderr"));
         let journal = self.journal();
         assert_eq!(run_json(&["verify", "--journal", arg(&journal)], 0)["ok"], true);
@@ -552,7 +556,8 @@ fn frozen_data_closes_the_gate_at_its_limit_and_opens_it_again() {
 #[test]
 fn what_the_venue_holds_and_the_host_does_not_know_closes_the_gate() {
     let host = Host::run(&[("TICKPATH__SIM__LOSE_REPORTS_PPM", "1000000")]);
-    let closed = |state: &Value| state["gate"].to_string().contains("reconciliation");
+    let closed_by = |state: &Value| state["gate"].to_string().contains("reconciliation");
+    let closed = closed_by;
     host.wait("a difference", "/state", |_, state| {
         closed(state) && state["alerts"].to_string().contains("at the venue,")
     });
@@ -565,13 +570,27 @@ fn what_the_venue_holds_and_the_host_does_not_know_closes_the_gate() {
     std::thread::sleep(Duration::from_secs(5));
     assert!(closed(&host.state()));
     assert_eq!(orders(&host), before, "none left since");
-    let (_dir, control) = host.stop();
+    let (dir, control) = host.stop_with(1);
     let at = |kind: &str, action: &str| {
         control.iter().position(|row| row["kind"] == kind && row["action"] == action && row["reason"] != "not_ready")
     };
     let (agreed, differed) = (at("statement", "agrees").unwrap(), at("statement", "differs").unwrap());
     let closed = control.iter().rposition(|row| row["action"] == "closed" && row["reason"] == "reconciliation");
     assert!(agreed < differed && Some(differed) < closed, "{control:?}");
+
+    // Behind a restart the venue says nothing of it any more: it stays closed until a person says that it was put right.
+    let host = Host::start_in(dir, &["run", "--plain"], &[]);
+    host.wait("what was left", "/state", |_, state| {
+        state["state"] == "READY" && closed_by(state) && state["alerts"].to_string().contains("before this start")
+    });
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(closed_by(&host.state()));
+    host.check(&["recover", "--reason", "compared order by order"], 0, "");
+    host.wait_ready();
+    let (dir, _) = host.stop();
+    let host = Host::start_in(dir, &["run", "--plain"], &[]);
+    host.wait_ready();
+    host.stop();
 }
 
 /// Whole host: the token is in no log, file, journal or answer, whatever is asked, and calls without it change nothing.

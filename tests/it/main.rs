@@ -2,6 +2,7 @@
 
 mod altered;
 mod capture_files;
+mod bridge_redis;
 mod captures;
 mod cli;
 mod enable;
@@ -15,6 +16,7 @@ mod live;
 mod market_candles;
 mod market_captures;
 mod market_faults;
+mod redis_server;
 mod support;
 mod tidy;
 mod venue_binance;

@@ -48,6 +48,37 @@ impl Heartbeat {
     }
 }
 
+/// A bridge to a store outside.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct BridgeNow {
+    /// `redis`, `postgres`.
+    pub name: String,
+    /// `connecting`, `catching_up`, `current`, `paused`, `waiting` or `ended`.
+    pub state: String,
+    /// The last sequence that the store has for sure.
+    pub sequence: u64,
+    /// Events that the journal has and the store has not.
+    pub lag_events: u64,
+    /// Age of the oldest of them, in seconds, as far as it is known.
+    pub lag_seconds: Option<f64>,
+    /// Events written since the start.
+    pub events: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Connections begun since the start.
+    pub connections: u64,
+    /// Times that the store had less than it had confirmed, and what was missing was written again.
+    pub regressions: u64,
+    /// Events that the journal did not have any more when their turn came. Must be 0.
+    pub lost: u64,
+    /// Entries that a consumer had not finished with when they were trimmed.
+    pub trimmed_pending: u64,
+    /// What is wrong, and what to do; empty if nothing is.
+    pub trouble: String,
+    /// What the store's settings put at risk.
+    pub warnings: Vec<String>,
+}
+
 /// The process and its basic figures.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Process {
@@ -81,6 +112,8 @@ pub struct Process {
     pub faults: Vec<String>,
     /// What people should know though the work goes on (a bridge that is down, queues that may be evicted).
     pub warnings: Vec<String>,
+    /// The bridges that are on.
+    pub bridges: Vec<BridgeNow>,
 }
 
 /// One agent of the host.

@@ -239,6 +239,18 @@ fn a_reader_follows_a_writer_over_rotations() {
     follower.join().unwrap();
     writer.close().unwrap();
     clean(dir.path(), LAST);
+    // From any place, without what lies before it.
+    for behind in [0, 1, 2, 77, 9_999, 10_000, 10_001, LAST - 1, LAST, LAST + 5] {
+        let mut reader = Reader::open_behind(dir.path(), behind).unwrap();
+        let mut entry = Entry::default();
+        for sequence in behind + 1..=LAST.min(behind + 500) {
+            assert!(reader.next(&mut entry).unwrap(), "{behind}: {sequence}");
+            same(&entry, sequence, 11);
+        }
+        if behind + 500 > LAST {
+            assert!(!reader.next(&mut entry).unwrap(), "{behind}");
+        }
+    }
 }
 
 #[test]

@@ -114,6 +114,7 @@ impl ReportQueue {
         Statement {
             open: count(resting),
             traded: self.traded.get(instrument.id.index()).copied().unwrap_or_default(),
+            arrived: 0,
             qty_decimals: instrument.qty_decimals,
             reserved: [0; 7],
         }

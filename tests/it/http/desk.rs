@@ -245,6 +245,7 @@ impl Host for Desk {
             live: inside.live,
             faults: inside.faults.clone(),
             warnings: vec!["redis may evict queues".to_owned()],
+            bridges: Vec::new(),
         }
     }
 

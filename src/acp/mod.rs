@@ -1,0 +1,15 @@
+//! Edge: the words on the wire: names of channels and keys, times, messages. What outside agents see, and nothing else.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`names`] | every key and channel |
+//! | [`time`] | ISO-8601 as Python writes and reads it |
+//! | [`event`] | a journaled event as an entry of the event stream |
+//! | [`payload`] | what an input says, as JSON |
+//!
+//! **To add a message**: a file with its type, whose field names are the contract's.
+
+pub mod event;
+pub mod names;
+pub mod payload;
+pub mod time;

@@ -1,0 +1,61 @@
+//! Edge: every key and channel, spelled as outside agents spell it.
+
+use serde::{Deserialize, Serialize};
+
+/// Prefix of the agents' protocol, unless another is configured.
+pub const PREFIX: &str = "binaryrogue";
+
+/// What a prefix or a host's name may be: it becomes a part of keys, and must not be taken for a pattern or another family.
+pub fn is_word(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+/// The names of one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    prefix: String,
+    host: String,
+}
+
+impl Names {
+    /// Names under `prefix` for `host`; `None` if one of them [is no word](is_word).
+    pub fn new(prefix: &str, host: &str) -> Option<Self> {
+        (is_word(prefix) && is_word(host)).then(|| Self { prefix: prefix.to_owned(), host: host.to_owned() })
+    }
+
+    /// The host.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The stream of the host's events.
+    pub fn events(&self) -> String {
+        format!("{}:events:{}", self.prefix, self.host)
+    }
+
+    /// A pub/sub channel: `heartbeats`, `alerts`, `signals`, …, or a topic such as `signal.long`.
+    pub fn channel(&self, name: &str) -> String {
+        format!("{}:{name}", self.prefix)
+    }
+
+    /// An agent of this host: `{host}.{agent}`.
+    pub fn agent(&self, name: &str) -> String {
+        format!("{}.{name}", self.host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_contracts() {
+        let names = Names::new(PREFIX, "tickpath-1").unwrap();
+        assert_eq!(names.events(), "binaryrogue:events:tickpath-1");
+        assert_eq!(names.channel("signals"), "binaryrogue:signals");
+        assert_eq!(names.agent("market-data"), "tickpath-1.market-data");
+        for bad in ["", "a:b", "a*", "a b", "ä", "a\n", &"x".repeat(33)] {
+            assert_eq!((Names::new(bad, "h"), Names::new(PREFIX, bad)), (None, None), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Edge: configuration of the bridges. Addresses and passwords are secrets, and come from the environment alone.
+
+use crate::acp::names;
+use serde::{Deserialize, Serialize};
+
+/// `[redis]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedisConfig {
+    /// Prefix of all keys and channels.
+    pub prefix: String,
+    /// Entries of the event stream that are kept, 1000..=10⁹; 0 = all.
+    pub stream_length: u64,
+    /// So many times `stream_length` are kept for consumer groups that are behind, 1..=1000. Beyond that they are trimmed, and
+    /// it is told.
+    pub stream_patience: u64,
+    /// Most events of one transaction, 1..=10 000.
+    pub batch: u32,
+    /// Most events a second while catching up; 0 = as fast as the store takes them.
+    pub events_per_second: u32,
+    /// Without TLS to a host that is not this one: only in a network that is yours alone.
+    pub plain_allowed: bool,
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self {
+            prefix: names::PREFIX.to_owned(),
+            stream_length: 1_000_000,
+            stream_patience: 4,
+            batch: 512,
+            events_per_second: 0,
+            plain_allowed: false,
+        }
+    }
+}
+
+/// A setting that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: expected {expected}")]
+pub struct ConfigError {
+    /// The setting.
+    pub name: &'static str,
+    /// What it can be.
+    pub expected: &'static str,
+}
+
+impl RedisConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the first that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let check = |holds: bool, name, expected| if holds { Ok(()) } else { Err(ConfigError { name, expected }) };
+        check(names::is_word(&self.prefix), "prefix", "1 to 32 characters A-Za-z0-9._-")?;
+        let length = self.stream_length;
+        check(length == 0 || (1_000..=1_000_000_000).contains(&length), "stream_length", "0, or 1000..=1000000000")?;
+        check((1..=1_000).contains(&self.stream_patience), "stream_patience", "1..=1000")?;
+        check((1..=10_000).contains(&self.batch), "batch", "1..=10000")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_and_unknown_keys() {
+        RedisConfig::default().validate().unwrap();
+        let check = |text: &str, name: &str| {
+            let config: RedisConfig = toml::from_str(text).unwrap();
+            assert_eq!(config.validate().map_err(|e| e.name), Err(name), "{text}");
+        };
+        check("prefix = 'a:b'", "prefix");
+        check("stream_length = 999", "stream_length");
+        check("stream_patience = 0", "stream_patience");
+        check("batch = 10001", "batch");
+        assert!(
+            toml::from_str::<RedisConfig>("url = 'redis://x'").is_err(),
+            "no address in a file that is hashed and kept"
+        );
+    }
+}

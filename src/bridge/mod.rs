@@ -1,0 +1,22 @@
+//! Edge: mirrors of the journal outside: each with its own place in it, each free to be down for as long as it likes.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`config`] | where the stores are, how much is kept there |
+//! | [`id`] | `{epoch}-{sequence}`: an event's name in every store |
+//! | [`tail`] | the journal from a place on, with the instruments as they were then |
+//! | [`status`] | what a bridge tells of itself: how far, how far behind, what is wrong |
+//! | [`redis`] | the event stream |
+//!
+//! A bridge reads the journal, never a ring: what it does can cost the hot path nothing. Its place is kept by the store itself,
+//! together with what it stored (the stream's last id), so the two cannot disagree.
+//!
+//! Absences: nothing here can refuse, delay or lose an event; what the journal no longer has is counted as lost and told.
+//!
+//! **To add a store**: a folder with a `run` that takes a [`tail::Tail`] and a [`status::Status`].
+
+pub mod config;
+pub mod id;
+pub mod redis;
+pub mod status;
+pub mod tail;

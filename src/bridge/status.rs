@@ -1,0 +1,77 @@
+//! Edge: what a bridge tells of itself. Written by the bridge, read by whoever asks; one lock for microseconds.
+
+use crate::types::time::UnixNanos;
+use serde::Serialize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+crate::code_enum! {
+    /// What a bridge is at.
+    pub enum State {
+        /// It looks for its store.
+        Connecting = 1, "connecting";
+        /// It writes what lies behind it.
+        CatchingUp = 2, "catching_up";
+        /// It has all that may be mirrored.
+        Current = 3, "current";
+        /// Somebody holds it.
+        Paused = 4, "paused";
+        /// Something is wrong that it cannot mend by itself: it waits, and looks again and again.
+        Waiting = 5, "waiting";
+        /// It has ended with the host.
+        Ended = 6, "ended";
+    }
+}
+
+/// How a bridge stands.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Standing {
+    /// Code of a [`State`], as its name.
+    pub state: &'static str,
+    /// The last sequence that the store has for sure.
+    pub sequence: u64,
+    /// Time of that event.
+    pub event_at: UnixNanos,
+    /// Events written by this process.
+    pub events: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Connections begun.
+    pub connections: u64,
+    /// Times that the store had less than it had confirmed (a failover to a stale replica, an eviction, a lost disk); what was
+    /// missing was written again.
+    pub regressions: u64,
+    /// Events that the journal did not have any more when their turn came. Must be 0.
+    pub lost: u64,
+    /// Entries that consumers had pending when they were trimmed for want of room.
+    pub trimmed_pending: u64,
+    /// What is wrong, and what to do; empty if nothing is.
+    pub trouble: String,
+    /// What the store's settings put at risk; empty if nothing.
+    pub warnings: Vec<String>,
+}
+
+/// A bridge's standing, shared.
+#[derive(Debug, Default)]
+pub struct Status(Mutex<Standing>);
+
+impl Status {
+    /// To change it.
+    pub fn lock(&self) -> MutexGuard<'_, Standing> {
+        // Whole between any two statements, so a poisoned lock is good.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As it is.
+    pub fn get(&self) -> Standing {
+        self.lock().clone()
+    }
+
+    /// Sets the state, and what is wrong; gives whether that is news.
+    pub fn set(&self, state: State, trouble: &str) -> bool {
+        let mut standing = self.lock();
+        let news = standing.state != state.name() || standing.trouble != trouble;
+        standing.state = state.name();
+        trouble.clone_into(&mut standing.trouble);
+        news
+    }
+}
