@@ -93,6 +93,7 @@ impl From<HostError> for Failure {
             | HostError::Epochs
             | HostError::Off
             | HostError::Live(_)
+            | HostError::Bridge(_)
             | HostError::OtherInstruments { .. } => Self { code: Code::Configuration, complaint },
             HostError::JournalNotEmpty { .. } => Self { code: Code::Usage, complaint },
             _ => Self { code: Code::Error, complaint },

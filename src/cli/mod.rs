@@ -13,6 +13,7 @@ macro_rules! say {
 pub mod check;
 pub mod doctor;
 pub mod enable;
+pub mod events;
 pub mod exit;
 pub mod export;
 pub mod init;
@@ -66,6 +67,8 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Write what a journal holds as CSV, JSON lines or Parquet.
     Export(export::ExportArgs),
+    /// Show a journal's events as JSON lines, as the mirrors have them; with --follow as they come.
+    Events(events::EventsArgs),
     /// Replay a journal and show the first place where the outputs differ from the recorded ones.
     ///
     /// With --config all of it is replayed with that configuration, not with the recorded one: what would it have changed?
@@ -102,6 +105,7 @@ pub fn main(cli: &Cli) -> exit::Code {
         Some(Command::Run(args)) => run::main(cli, args),
         Some(Command::Replay(args)) => replay::main(cli, args),
         Some(Command::Export(args)) => export::main(cli, args),
+        Some(Command::Events(args)) => events::main(cli, args),
         Some(Command::Parity(args)) => parity::main(cli, args),
         Some(Command::Verify(args)) => verify::main(cli, args),
         Some(Command::Check(args)) => check::main(cli, args),

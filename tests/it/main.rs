@@ -6,6 +6,7 @@ mod bridge_redis;
 mod captures;
 mod cli;
 mod enable;
+mod events;
 mod faults;
 mod feature_lean;
 mod feature_signal;
