@@ -12,7 +12,10 @@ fn main() -> ExitCode {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
-        std::process::abort();
+        // A mirror is no part of the trading: its thread ends, and it is told.
+        if std::thread::current().name().is_none_or(|name| !name.starts_with(tickpath::runtime::bridges::THREAD)) {
+            std::process::abort();
+        }
     }));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).without_time().init();
     let args: Vec<_> = std::env::args_os().collect();

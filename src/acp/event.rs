@@ -4,7 +4,7 @@ use super::payload::{self, Exact, Scales, Shown, word};
 use super::time::write_iso;
 use crate::event::execution::{CommandKind, ExecutionSection, OrderState, OrderType, TimeInForce};
 use crate::event::input::{GateReason, Input, InputKind};
-use crate::event::report::VenueReason;
+use crate::event::report::{Report, VenueReason};
 use crate::event::risk::{RiskSection, Verdict};
 use crate::event::signal::SignalSection;
 use crate::types::instrument::Instrument;
@@ -75,7 +75,12 @@ impl Texts {
         let origin = if input.trace == 0 { input.sequence } else { input.trace };
         // Writing to a String cannot fail.
         let _ = write!(self.source, "{host}.{}", agent_of(input.kind()));
-        let _ = write!(self.trace, "{}-{origin}", event.epoch);
+        // A report may be about an order of an earlier start.
+        let epoch = match input.kind() {
+            Some(InputKind::Report) if input.trace != 0 => u64::from(input.payload::<Report>().client_order_id.epoch()),
+            _ => event.epoch,
+        };
+        let _ = write!(self.trace, "{epoch}-{origin}");
         let _ = write!(self.sequence, "{}", input.sequence);
         if let Some(i) = event.instrument {
             let _ = write!(self.instrument, "{}.{}", i.symbol, i.venue.name());

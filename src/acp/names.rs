@@ -33,6 +33,11 @@ impl Names {
         format!("{}:events:{}", self.prefix, self.host)
     }
 
+    /// Which journal the stream of the host's events is of.
+    pub fn events_journal(&self) -> String {
+        format!("{}:events:{}:journal", self.prefix, self.host)
+    }
+
     /// A pub/sub channel: `heartbeats`, `alerts`, `signals`, …, or a topic such as `signal.long`.
     pub fn channel(&self, name: &str) -> String {
         format!("{}:{name}", self.prefix)

@@ -1,8 +1,8 @@
 //! Edge: what a bridge tells of itself. Written by the bridge, read by whoever asks; one lock for microseconds.
 
-use crate::types::time::UnixNanos;
 use serde::Serialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 crate::code_enum! {
     /// What a bridge is at.
@@ -27,10 +27,11 @@ crate::code_enum! {
 pub struct Standing {
     /// Code of a [`State`], as its name.
     pub state: &'static str,
-    /// The last sequence that the store has for sure.
-    pub sequence: u64,
-    /// Time of that event.
-    pub event_at: UnixNanos,
+    /// The last sequence that the store has for sure; `None` until it was asked.
+    pub sequence: Option<u64>,
+    /// When the store last had all that may be mirrored.
+    #[serde(skip)]
+    pub current_at: Option<Instant>,
     /// Events written by this process.
     pub events: u64,
     /// Bytes of them.
@@ -48,6 +49,8 @@ pub struct Standing {
     pub trouble: String,
     /// What the store's settings put at risk; empty if nothing.
     pub warnings: Vec<String>,
+    /// Whether the store may evict queues and streams, or does not say.
+    pub evicts: bool,
 }
 
 /// A bridge's standing, shared.
@@ -71,6 +74,9 @@ impl Status {
         let mut standing = self.lock();
         let news = standing.state != state.name() || standing.trouble != trouble;
         standing.state = state.name();
+        if state == State::Current {
+            standing.current_at = Some(Instant::now());
+        }
         trouble.clone_into(&mut standing.trouble);
         news
     }

@@ -3,6 +3,7 @@
 use super::Cli;
 use super::exit::{Code, Failure};
 use crate::acp::event::{Event, FIELDS, Outputs, Texts};
+use crate::bridge::id::Id;
 use crate::bridge::tail::Tail;
 use crate::journal::Entry;
 use std::io::Write;
@@ -54,7 +55,10 @@ pub fn main(cli: &Cli, args: &EventsArgs) -> Result<Code, Failure> {
     let config = crate::config::load(cli.config.as_deref(), std::env::vars())?.config;
     let dir = args.journal.clone().unwrap_or_else(|| config.host.data_dir.clone());
     super::must_be_journal(&dir)?;
-    let mut tail = Tail::open(&dir, args.from.saturating_sub(1))?;
+    // Whatever process start it belongs to.
+    let before = Id { epoch: u64::MAX, sequence: args.from.saturating_sub(1) };
+    let before = if before.sequence == 0 { Id::default() } else { before };
+    let Some(mut tail) = Tail::open(&dir, before, &|| false)? else { return Ok(Code::Ok) };
     let mut texts = Texts::default();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut written = 0;

@@ -205,7 +205,7 @@ pub struct ExecutionSection {
     pub agreement: u8,
     /// See [`differs`].
     pub differs: u8,
-    /// 1 if this instrument (or the whole) agrees now and did not before, or the other way round.
+    /// 1 if this instrument (or the whole) differs in something else than before, or agrees now.
     pub agreement_changed: u8,
     /// Zero.
     pub reserved: [u8; 3],

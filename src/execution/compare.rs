@@ -31,8 +31,8 @@ struct Books {
     traded: Traded,
     /// Risk's position at the host's start, once the instrument is defined.
     base: Option<i64>,
-    /// Whether the last comparison found a difference; `None` before the first.
-    differs: Option<bool>,
+    /// In what the last comparison found a difference (0 = in nothing); `None` before the first.
+    differs: Option<u8>,
 }
 
 /// The comparison of all instruments.
@@ -187,12 +187,11 @@ impl Comparison {
             compare((out.open_buy, out.open_sell) == (risk.open_buy, risk.open_sell), differs::OPEN);
             out.position = Qty(position.and_then(|p| i64::try_from(p).ok()).unwrap_or(i64::MIN));
         }
-        let (was, is) = (books.differs, bits != 0);
-        books.differs = Some(is);
-        self.differing = self.differing + u32::from(is) - u32::from(was == Some(true));
+        let (was, is) = (books.differs.replace(bits), bits != 0);
+        self.differing = self.differing + u32::from(is) - u32::from(was.is_some_and(|was| was != 0));
         out.agreement = if is { Agreement::Differs } else { Agreement::Agrees }.code();
         out.differs = bits;
-        out.agreement_changed = u8::from(was != Some(is));
+        out.agreement_changed = u8::from(was != Some(bits));
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Disagreement {
     #[error("the venue has not said for {} s what the host has there", .0 / SECONDS)]
     Silent(Nanos),
     /// An earlier start ended with a difference, and nobody has said since that it was put right.
-    #[error("{0}; put it right, then `tickpath recover --reason …`")]
+    #[error("{0}; put it right, then `tickpath recover --reason … --ticket …`")]
     Inherited(String),
 }
 

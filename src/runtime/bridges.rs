@@ -7,12 +7,14 @@ use crate::bridge::redis::{connect, run};
 use crate::bridge::status::{Standing, State, Status};
 use crate::config::{Config, ConfigError};
 use crate::control::secret;
-use crate::types::time::UnixNanos;
 use redis::Client;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+
+/// How the names of the bridges' threads begin: a panic there ends a bridge, not the host.
+pub const THREAD: &str = "bridge-";
 
 /// A bridge that is on, as others see it.
 #[derive(Clone, Debug)]
@@ -24,11 +26,11 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// How it stands, and how many events and nanoseconds it is behind what the journal has.
-    pub fn standing(&self, journaled: u64, now: UnixNanos) -> (Standing, u64, Option<i64>) {
+    /// How it stands, how many events it is behind what the journal has, and how many seconds ago it had all.
+    pub fn standing(&self, journaled: u64) -> (Standing, Option<u64>, Option<f64>) {
         let standing = self.status.get();
-        let behind = journaled.saturating_sub(standing.sequence);
-        let lag = (behind > 0 && standing.event_at > 0).then(|| now.saturating_sub(standing.event_at));
+        let behind = standing.sequence.map(|sequence| journaled.saturating_sub(sequence));
+        let lag = standing.current_at.map(|at| if behind == Some(0) { 0.0 } else { at.elapsed().as_secs_f64() });
         (standing, behind, lag)
     }
 }
@@ -73,6 +75,9 @@ impl Prepared {
             tracing::info!("bridge redis is off: {} is not set; events stay in the journal", connect::URL_VARIABLE);
             return Ok(Self { redis: None });
         };
+        for warning in &url.warnings {
+            tracing::warn!("{warning}");
+        }
         let redis = &config.redis;
         let client =
             connect::client(&url.secret, redis.plain_allowed).map_err(|e| BridgeError::Address(e.to_string()))?;
@@ -84,11 +89,11 @@ impl Prepared {
         Ok(Self { redis: Some((client, names, redis.clone())) })
     }
 
-    /// Starts them over the journal in `journal`, up to what is `durable`.
+    /// Starts them over the journal in `journal`, of which this is start `epoch`, up to what is `durable`.
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub fn start(self, journal: &Path, durable: &Arc<AtomicU64>) -> std::io::Result<Bridges> {
+    pub fn start(self, journal: &Path, epoch: u64, durable: &Arc<AtomicU64>) -> std::io::Result<Bridges> {
         let mut bridges = Bridges::default();
         if let Some((client, names, config)) = self.redis {
             let status = Arc::new(Status::default());
@@ -100,19 +105,27 @@ impl Prepared {
                 config,
                 client,
                 durable: Arc::clone(durable),
-                status,
+                epoch,
+                status: Arc::clone(&status),
                 end: Arc::clone(&bridges.end),
                 paused: Arc::default(),
             };
-            bridges.threads.push(std::thread::Builder::new().name("bridge-redis".to_owned()).spawn(move || {
+            bridges.threads.push(std::thread::Builder::new().name(format!("{THREAD}redis")).spawn(move || {
                 cores::lower_this_thread();
-                match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                    Ok(runtime) => runtime.block_on(run::run(setup)),
-                    Err(error) => {
-                        setup.status.set(State::Ended, &format!("cannot start: {error}"));
-                        tracing::error!("bridge redis cannot start: {error}");
-                    }
-                }
+                let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                    runtime.block_on(run::run(setup));
+                    // A name that is still looked up is not waited for.
+                    runtime.shutdown_background();
+                    Ok::<_, std::io::Error>(())
+                }));
+                let trouble = match ran {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => format!("the bridge cannot start: {error}"),
+                    Err(_) => "the bridge panicked, which is a fault of ours: please report it".to_owned(),
+                };
+                tracing::error!("redis: {trouble}; events stay in the journal");
+                status.set(State::Waiting, &trouble);
             })?);
         }
         Ok(bridges)

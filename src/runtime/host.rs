@@ -207,8 +207,8 @@ pub(super) fn start_with(
     // All that can refuse stands in front of the first thread.
     let limits = stages.risk.limits_from_next_epoch(&opening_instruments);
     let enabling = enabling(config, &limits, now)?;
-    // Who replays as fast as it goes mirrors nothing: it is not what happens now.
-    let prepared = match (&options.journal_dir, live) {
+    // Who replays, or runs as fast as it goes, mirrors nothing: it is not what happens now.
+    let prepared = match (&options.journal_dir, live && !options.fresh_journal) {
         (Some(_), true) => Some(Prepared::new(config, config.host.mode == Mode::Live)?),
         _ => None,
     };
@@ -294,7 +294,7 @@ pub(super) fn start_with(
     let losses = Losses { ppm: config.sim.lose_reports_ppm, seed: config.sim.latency.seed };
     let Front { sequencer, orders, durable } = front;
     let bridges = match (prepared, &options.journal_dir) {
-        (Some(prepared), Some(journal)) => prepared.start(journal, &durable),
+        (Some(prepared), Some(journal)) => prepared.start(journal, epoch, &durable),
         _ => Ok(Bridges::default()),
     };
     let bridges = match bridges {

@@ -50,7 +50,7 @@ pub mod loader;
 pub mod opened;
 pub mod outlet;
 pub mod overseer;
-pub mod overseer_bridges;
+pub mod overseer_metrics;
 pub mod overseer_plane;
 pub mod patience;
 pub mod placement;

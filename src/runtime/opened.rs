@@ -56,7 +56,8 @@ impl Opened {
             }
             first_sequence = recovery.sequence_last + 1;
             restored.sequence_last = recovery.sequence_last;
-            restored.epoch_last = restored.epoch_last.max(recovery.epoch_last);
+            // A start whose records went with the power has left its configuration, which was synced: its number is used up.
+            restored.epoch_last = restored.epoch_last.max(recovery.epoch_last).max(newest_configuration(dir));
             writer = Some(opened);
         }
         let epoch = restored.epoch_last + 1;
@@ -68,4 +69,14 @@ impl Opened {
         }
         Ok(Self { writer, restored, first_sequence, epoch })
     }
+}
+
+/// The newest process start that left its configuration in `dir`; 0 = none.
+fn newest_configuration(dir: &Path) -> u64 {
+    let number = |entry: std::fs::DirEntry| {
+        let name = entry.file_name();
+        name.to_str()?.strip_prefix("config-")?.strip_suffix(".toml")?.parse().ok()
+    };
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(number).filter(|epoch| *epoch < u64::from(u16::MAX)).max().unwrap_or(0)
 }

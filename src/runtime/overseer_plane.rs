@@ -4,7 +4,6 @@ use super::enabling::LimitNow;
 use super::overseer::{Overseer, lock};
 use super::recorder::View;
 use crate::config::Config;
-use crate::control::clock_guard::Reading;
 use crate::control::gate::KillScope;
 use crate::control::kill::ReleaseError;
 use crate::control::plane::command::{Accepted, Action, Command, Refused};
@@ -14,7 +13,6 @@ use crate::control::plane::view::{
 };
 use crate::control::plane::{Host, Journaled, ScopeId, Scrape, scrape::Buckets};
 use crate::control::state::RecoverRefusal;
-use crate::control::ticks::Stream;
 use crate::event::input::{EpochStart, GateReason};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
 use crate::event::risk::OperatorOutcome;
@@ -267,6 +265,13 @@ impl Overseer {
     }
 
     fn recover(&self, command: &Command, target: &Target) -> Result<Accepted, Refused> {
+        let inherited = lock(&self.inherited).clone();
+        if let Some(difference) = inherited.filter(|_| command.ticket.is_empty()) {
+            return Err(Refused::Conflict {
+                reason: "difference_not_acknowledged",
+                message: format!("{difference}; who has put that right says so with a ticket"),
+            });
+        }
         let now = self.now();
         let result = lock(&self.machine).recover(now, &command.who, &command.reason);
         result.map_err(|refusal| match refusal {
@@ -523,25 +528,7 @@ impl Host for Overseer {
             &[],
             self.gate.blocked(),
         );
-        let now = self.now();
-        let age_of = |last: UnixNanos| crate::types::time::age(now.wall, last).map_or(f64::NAN, |age| age as f64 / 1e9);
-        for (number, last) in self.ticks.heard() {
-            let number = number.to_string();
-            let age = age_of(last.wall);
-            out.gauge("marketdata_feed_age_seconds", "Age of the newest tick, by feed.", &[("feed", &number)], age);
-        }
-        for known in view.instruments.values() {
-            let name = known.instrument.name();
-            let told = self.ticks.instrument(known.instrument.id).into_iter().zip(Stream::ALL);
-            for (last, stream) in told.filter(|(last, _)| *last != Reading::NONE) {
-                out.gauge(
-                    "marketdata_instrument_age_seconds",
-                    "Age of the newest tick, by instrument and stream.",
-                    &[("instrument", &name), ("stream", stream.name())],
-                    age_of(last.wall),
-                );
-            }
-        }
+        self.age_metrics(out, &view);
         self.bridge_metrics(out, view.journaled);
         let events = self.progress.events.load(Ordering::Relaxed);
         out.counter("market_messages_total", "Market messages taken in.", &[], events);

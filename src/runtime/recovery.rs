@@ -31,9 +31,9 @@ pub struct Restored {
     pub time_last: UnixNanos,
     /// Kills that were latched and not released, with who did it and why.
     pub kills: BTreeMap<KillScope, StandingKill>,
-    /// Where the venue and the host held something else, by instrument (`NONE`: all orders), with the process start and in what,
-    /// as long as nothing has ended it.
-    pub differences: BTreeMap<InstrumentId, (u64, String)>,
+    /// In what the venue and the host held something else, by instrument (`NONE`: all orders) and process start, as long as
+    /// nothing has ended it.
+    pub differences: BTreeMap<(InstrumentId, u64), String>,
     /// Records read.
     pub records: u64,
 }
@@ -98,10 +98,10 @@ impl Restored {
                     let known = self.instruments.get(input.instrument.index());
                     let of = known.map_or_else(|| "all orders".to_owned(), Instrument::name);
                     let text = format!("{of}: {}", differs::names(audit.execution.differs));
-                    self.differences.insert(input.instrument, (entry.epoch, text));
+                    self.differences.insert((input.instrument, entry.epoch), text);
                 }
                 Some(Agreement::Agrees) => {
-                    self.differences.retain(|of, (epoch, _)| *of != input.instrument || *epoch != entry.epoch);
+                    self.differences.remove(&(input.instrument, entry.epoch));
                 }
                 Some(Agreement::None) | None => {}
             },
@@ -109,7 +109,7 @@ impl Restored {
             (Some(InputKind::Operator), _)
                 if input.payload::<OperatorCommand>().action() == Some(OperatorAction::Recover) =>
             {
-                self.differences.retain(|_, (epoch, _)| *epoch == entry.epoch);
+                self.differences.retain(|(_, epoch), _| *epoch == entry.epoch);
             }
             _ => {}
         }
@@ -118,7 +118,7 @@ impl Restored {
     /// In words, what earlier process starts left behind that differs from what the venue held; `None` if nothing.
     pub fn difference(&self) -> Option<String> {
         let texts: Vec<String> =
-            self.differences.values().map(|(epoch, text)| format!("{text} (since start {epoch})")).collect();
+            self.differences.iter().map(|((_, epoch), text)| format!("{text} (in start {epoch})")).collect();
         (!texts.is_empty()).then(|| format!("the venue and the host differed before this start: {}", texts.join("; ")))
     }
 

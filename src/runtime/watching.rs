@@ -17,7 +17,7 @@ const REFUSED_MANY: u64 = 30;
 const REFUSED_WITHIN: Nanos = 60 * SECONDS;
 /// So long without a recorded input, though messages came in: a thread stands still.
 const STANDSTILL: Nanos = 5 * SECONDS;
-/// So long a bridge may wait for its store before people are told.
+/// So long a bridge may write nothing of what it lacks before people are told.
 const BRIDGE_PATIENCE: Nanos = 2 * SECONDS;
 
 /// What a look has before it.
@@ -56,8 +56,8 @@ pub struct Watching {
     moved: Option<(u64, u64, Nanos)>,
     /// Faults of the way out that were told.
     faults: u64,
-    /// Since when a bridge has been waiting for its store, by name.
-    waiting: BTreeMap<&'static str, Nanos>,
+    /// Events that a bridge had written, and since when it is so many, by name.
+    bridges: BTreeMap<&'static str, (u64, Nanos)>,
 }
 
 impl Watching {
@@ -100,11 +100,17 @@ impl Watching {
         }
         for bridge in seen.bridges {
             let standing = bridge.status.get();
-            if let Some(trouble) = self.bridge_waits(bridge.name, &standing, seen.steady) {
-                tell(Alert::BridgeDown, format!("{}: {trouble}", bridge.name));
+            if let Some(what) = self.bridge_stands(bridge.name, &standing, seen) {
+                tell(Alert::BridgeDown, format!("{}: {what}", bridge.name));
             }
-            if let Some(warning) = standing.warnings.iter().find(|warning| warning.contains("evict")) {
-                tell(Alert::QueueEviction, format!("{}: {warning}", bridge.name));
+            if standing.evicts {
+                tell(Alert::QueueEviction, format!("{}: {}", bridge.name, standing.warnings.join("; ")));
+            } else if standing.trimmed_pending > 0 {
+                let trimmed = standing.trimmed_pending;
+                tell(
+                    Alert::QueueEviction,
+                    format!("{}: {trimmed} entries were trimmed though a group waits for some", bridge.name),
+                );
             }
             if standing.lost > 0 {
                 let lost = standing.lost;
@@ -140,14 +146,17 @@ impl Watching {
         found
     }
 
-    /// What a bridge waits for, if it has been for too long.
-    fn bridge_waits(&mut self, name: &'static str, standing: &Standing, now: Nanos) -> Option<String> {
-        if standing.state != State::Waiting.name() {
-            self.waiting.remove(name);
+    /// Why a bridge makes no way though it lacks events, if it has not for too long: whatever it is at.
+    fn bridge_stands(&mut self, name: &'static str, standing: &Standing, seen: &Seen<'_>) -> Option<String> {
+        let lacks = standing.sequence.is_none_or(|sequence| sequence < seen.view.journaled);
+        let known = self.bridges.entry(name).or_insert((standing.events, seen.steady));
+        if !lacks || known.0 != standing.events || standing.state == State::Paused.name() {
+            *known = (standing.events, seen.steady);
             return None;
         }
-        let since = *self.waiting.entry(name).or_insert(now);
-        (now.saturating_sub(since) >= BRIDGE_PATIENCE).then(|| standing.trouble.clone())
+        let stood = seen.steady.saturating_sub(known.1);
+        let why = if standing.trouble.is_empty() { standing.state } else { &standing.trouble };
+        (stood >= BRIDGE_PATIENCE).then(|| why.to_owned())
     }
 
     fn stands_still(&mut self, seen: &Seen<'_>) -> Option<Nanos> {

@@ -200,4 +200,73 @@ fn what_cannot_work_says_what_to_do() {
     let right = format!("redis://:right-5b1c@{at}");
     check(5, &right, &[("TICKPATH__REDIS__PREFIX", "a:b")], 4, &["prefix"]);
     check(6, &right, &[], 0, &["appendonly"]);
+    // TLS to a server that speaks none: told, and nothing ends.
+    check(7, &format!("rediss://:right-5b1c@{at}"), &[], 0, &["Redis:"]);
+}
+
+#[test]
+fn a_stream_of_somebody_else_is_left_alone() {
+    let Some(server) = RedisServer::start(&["--maxmemory-policy", "noeviction"]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+    end(start(&one, &server.url(), "500x", 2_000));
+    let last = settle(&server, &one);
+    // Two hosts of one name.
+    let (_, errors) = end(start(&other, &server.url(), "500x", 2_000));
+    assert!(errors.contains("is of another journal"), "{errors}");
+    is_whole(&server, last);
+    // Entries of somebody else's.
+    assert!(server.ask(&["XADD", STREAM, "*", "x", "y"]).contains('-'));
+    let length = server.ask(&["XLEN", STREAM]);
+    let (_, errors) = end(start(&one, &server.url(), "500x", 2_000));
+    assert!(errors.contains("somebody else writes to it"), "{errors}");
+    assert_eq!(server.ask(&["XLEN", STREAM]), length);
+    // Another kind of value.
+    server.ask(&["FLUSHALL"]);
+    server.ask(&["SET", STREAM, "x"]);
+    let (_, errors) = end(start(&one, &server.url(), "500x", 2_000));
+    assert!(errors.contains("is there as a string"), "{errors}");
+    // And one that a consumer made before us: it is new.
+    server.ask(&["FLUSHALL"]);
+    server.ask(&["XGROUP", "CREATE", STREAM, "readers", "0", "MKSTREAM"]);
+    let last = settle(&server, &one);
+    is_whole(&server, last);
+}
+
+#[test]
+fn a_stream_is_trimmed_but_not_what_a_group_waits_for() {
+    let Some(server) = RedisServer::start(&["--maxmemory-policy", "noeviction"]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("j");
+    let run = |patience: &str| {
+        let child = tickpath()
+            .args(["run", "--plain", "--json", "--speed", "100x", "--events", "30000", "--journal", arg(&journal)])
+            .env("REDIS_URL", server.url())
+            .env("TICKPATH__REDIS__STREAM_LENGTH", "1000")
+            .env("TICKPATH__REDIS__STREAM_PATIENCE", patience)
+            .env("TICKPATH__HTTP__BIND", "127.0.0.1:0")
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        end(child)
+    };
+    let length = || server.ask(&["XLEN", STREAM]).parse::<u64>().unwrap();
+    let first = || server.ids(STREAM)[0].1;
+    server.ask(&["XGROUP", "CREATE", STREAM, "readers", "0", "MKSTREAM"]);
+    let (_, errors) = run("1000");
+    assert!(!errors.contains("are trimmed though"), "{errors}");
+    let all = length();
+    assert!(all > 20_000, "{all}: a group waits for them");
+    // It takes some and never confirms them.
+    server.ask(&["XREADGROUP", "GROUP", "readers", "a", "COUNT", "7000", "STREAMS", STREAM, ">"]);
+    let (_, errors) = run("2");
+    assert!(errors.contains("are trimmed though"), "{errors}");
+    assert!(first() > 1 && length() < all + 30_000, "{} from {}", length(), first());
+    // Nobody waits any more.
+    server.ask(&["XGROUP", "DESTROY", STREAM, "readers"]);
+    let (summary, _) = run("1000");
+    let last = summary["last_sequence"].as_u64().unwrap();
+    println!("trimmed to {} entries of {last}", length());
+    assert!(first() > last / 2, "{} of {last}", first());
 }

@@ -585,7 +585,8 @@ fn what_the_venue_holds_and_the_host_does_not_know_closes_the_gate() {
     });
     std::thread::sleep(Duration::from_secs(2));
     assert!(closed_by(&host.state()));
-    host.check(&["recover", "--reason", "compared order by order"], 0, "");
+    host.check(&["recover", "--reason", "never saw it"], 6, "before this start");
+    host.check(&["recover", "--reason", "compared order by order", "--ticket", "OPS-9"], 0, "");
     host.wait_ready();
     let (dir, _) = host.stop();
     let host = Host::start_in(dir, &["run", "--plain"], &[]);

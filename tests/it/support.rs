@@ -10,6 +10,8 @@ pub fn tickpath() -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TICKPATH__")) {
         command.env_remove(name);
     }
+    // Nothing of a developer's own is written to.
+    command.env_remove("REDIS_URL");
     command
 }
 

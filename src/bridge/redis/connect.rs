@@ -52,8 +52,17 @@ pub async fn connect(client: &Client) -> Result<MultiplexedConnection, Trouble> 
     Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
 }
 
-/// What the server's settings put at risk, in words; empty if nothing.
-pub async fn warnings(connection: &mut MultiplexedConnection) -> Vec<String> {
+/// What the server's settings put at risk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Risks {
+    /// In words; empty if nothing.
+    pub words: Vec<String>,
+    /// It may evict queues and streams, or does not say.
+    pub evicts: bool,
+}
+
+/// Reads them.
+pub async fn risks(connection: &mut MultiplexedConnection) -> Risks {
     let asked: Result<Vec<(String, String)>, _> = redis::cmd("CONFIG")
         .arg("GET")
         .arg("maxmemory-policy")
@@ -61,12 +70,7 @@ pub async fn warnings(connection: &mut MultiplexedConnection) -> Vec<String> {
         .query_async::<redis::Value>(connection)
         .await
         .and_then(|value| Ok(redis::from_redis_value(value)?));
-    let Ok(settings) = asked else {
-        return vec![
-            "its eviction and persistence settings cannot be read (`CONFIG GET` is refused): they count as unsafe"
-                .to_owned(),
-        ];
-    };
+    let settings = asked.unwrap_or_default();
     judge(|name| settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()))
 }
 
@@ -77,32 +81,40 @@ pub async fn warnings(connection: &mut MultiplexedConnection) -> Vec<String> {
 pub fn fit_for_live(client: &Client) -> Result<(), Trouble> {
     let failed = |e: std::io::Error| Trouble(format!("Redis: {e}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let warnings = runtime.block_on(async {
+    let asked = runtime.block_on(async {
         let mut connection = connect(client).await?;
-        Ok::<_, Trouble>(warnings(&mut connection).await)
-    })?;
-    match warnings.into_iter().find(|warning| warning.contains("evict")) {
-        Some(warning) => Err(Trouble(format!("Redis: {warning}"))),
-        None => Ok(()),
-    }
+        Ok::<_, Trouble>(risks(&mut connection).await)
+    });
+    // A name that is still looked up is not waited for.
+    runtime.shutdown_background();
+    let risks = asked?;
+    if risks.evicts { Err(Trouble(format!("Redis: {}", risks.words.join("; ")))) } else { Ok(()) }
 }
 
-fn judge<'a>(setting: impl Fn(&str) -> Option<&'a str>) -> Vec<String> {
-    let mut warnings = Vec::new();
+fn judge<'a>(setting: impl Fn(&str) -> Option<&'a str>) -> Risks {
+    let mut risks = Risks::default();
     match setting("maxmemory-policy") {
         Some("noeviction") => {}
-        Some(policy) if policy.starts_with("allkeys-") => warnings.push(format!(
-            "`maxmemory-policy {policy}`: under pressure it may evict queues and streams whole; set `noeviction`"
-        )),
-        Some(policy) => warnings.push(format!(
+        Some(policy) if policy.starts_with("volatile-") => risks.words.push(format!(
             "`maxmemory-policy {policy}`: keys with a time to live may go early; `noeviction` is what queues need"
         )),
-        None => warnings.push("`maxmemory-policy` is not told: it counts as unsafe".to_owned()),
+        Some(policy) => {
+            risks.evicts = true;
+            risks.words.push(format!(
+                "`maxmemory-policy {policy}`: under pressure it may evict queues and streams whole; set `noeviction`"
+            ));
+        }
+        None => {
+            risks.evicts = true;
+            risks
+                .words
+                .push("it does not tell its `maxmemory-policy` (CONFIG GET): it counts as one that evicts".to_owned());
+        }
     }
     if setting("appendonly") != Some("yes") {
-        warnings.push("`appendonly` is off: after a crash queues are as of the last snapshot (the event stream is written again from the journal)".to_owned());
+        risks.words.push("`appendonly` is off: after a crash queues are as of the last snapshot (the event stream is written again from the journal)".to_owned());
     }
-    warnings
+    risks
 }
 
 #[cfg(test)]
@@ -136,14 +148,15 @@ mod tests {
 
     #[test]
     fn what_a_server_puts_at_risk() {
-        let check = |policy: Option<&'static str>, append: &'static str, parts: &[&str]| {
+        let check = |policy: Option<&'static str>, append: &'static str, evicts: bool, parts: &[&str]| {
             let found = judge(|name| if name == "appendonly" { Some(append) } else { policy });
-            assert_eq!(found.len(), parts.len(), "{found:?}");
-            assert!(found.iter().zip(parts).all(|(text, part)| text.contains(part)), "{found:?}");
+            assert_eq!((found.words.len(), found.evicts), (parts.len(), evicts), "{found:?}");
+            assert!(found.words.iter().zip(parts).all(|(text, part)| text.contains(part)), "{found:?}");
         };
-        check(Some("noeviction"), "yes", &[]);
-        check(Some("allkeys-lru"), "yes", &["evict queues and streams"]);
-        check(Some("volatile-ttl"), "no", &["time to live", "appendonly"]);
-        check(None, "yes", &["unsafe"]);
+        check(Some("noeviction"), "yes", false, &[]);
+        check(Some("allkeys-lru"), "yes", true, &["evict queues and streams"]);
+        check(Some("of tomorrow"), "yes", true, &["evict"]);
+        check(Some("volatile-ttl"), "no", false, &["time to live", "appendonly"]);
+        check(None, "yes", true, &["does not tell"]);
     }
 }

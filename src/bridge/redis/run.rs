@@ -1,6 +1,6 @@
 //! Edge: the bridge at work: connect, ask where the stream stands, write from there, and all of it again after any fault.
 
-use super::connect;
+use super::connect::{self, Risks};
 use super::stream::{Added, Stream};
 use super::trouble::Trouble;
 use crate::acp::event::{Event, FIELDS, Outputs, Texts};
@@ -8,8 +8,8 @@ use crate::acp::names::Names;
 use crate::bridge::config::RedisConfig;
 use crate::bridge::id::Id;
 use crate::bridge::status::{State, Status};
-use crate::bridge::tail::Tail;
-use crate::journal::Entry;
+use crate::bridge::tail::{self, Tail};
+use crate::journal::{Entry, JournalError};
 use redis::Client;
 use redis::aio::MultiplexedConnection;
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const BATCH_BYTES: usize = 1 << 20;
 /// Between two looks at what can be trimmed.
 const TRIM_EVERY: Duration = Duration::from_secs(1);
+/// So long it may take each time.
+const TRIM_WITHIN: Duration = Duration::from_millis(200);
 /// So long the bridge goes on when the host ends, to write what is left.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -40,6 +42,8 @@ pub struct Setup {
     pub client: Client,
     /// Sequence up to which events may leave the host; `u64::MAX` = all that is in the journal.
     pub durable: Arc<AtomicU64>,
+    /// The number of this process start.
+    pub epoch: u64,
     /// How it stands.
     pub status: Arc<Status>,
     /// Set when the host has ended, and the journal is closed.
@@ -55,6 +59,9 @@ enum Over {
     /// The place must be asked again.
     Again,
 }
+
+/// Where the last session left off: if the stream says the same, the journal need not be read again for its definitions.
+type Left = Option<(Id, Tail)>;
 
 /// Runs until the host has ended and all is written, or it was not within [`LAST_WORDS`]: the rest is written at the next start.
 pub async fn run(setup: Setup) {
@@ -73,10 +80,10 @@ pub async fn run(setup: Setup) {
 }
 
 async fn sessions(setup: &Setup) {
-    let mut wait = AGAIN.0;
+    let (mut wait, mut left) = (AGAIN.0, None);
     loop {
         let before = setup.status.get().events;
-        match session(setup).await {
+        match session(setup, &mut left).await {
             Ok(Over::Done) => return,
             Ok(Over::Again) => wait = AGAIN.0,
             Err(Trouble(text)) => {
@@ -93,64 +100,106 @@ async fn sessions(setup: &Setup) {
     }
 }
 
+fn unreadable(error: JournalError) -> Trouble {
+    Trouble(format!("the journal cannot be read: {error}"))
+}
+
 /// One connection, from asking where the stream stands to the first fault.
-async fn session(setup: &Setup) -> Result<Over, Trouble> {
+async fn session(setup: &Setup, left: &mut Left) -> Result<Over, Trouble> {
     if setup.status.get().trouble.is_empty() {
         setup.status.set(State::Connecting, "");
     }
-    let mut connection = connect::connect(&setup.client).await?;
-    let warnings = connect::warnings(&mut connection).await;
-    {
-        let mut standing = setup.status.lock();
-        standing.connections += 1;
-        if standing.warnings != warnings {
-            for warning in &warnings {
-                tracing::warn!("Redis: {warning}");
-            }
-            standing.warnings = warnings;
+    let Some(journal) = tail::identity(&setup.journal).map_err(unreadable)? else {
+        // Nothing is written yet.
+        if setup.end.load(Ordering::Acquire) {
+            return Ok(Over::Done);
         }
-    }
-    let stream = Stream::new(setup.names.events());
-    let place = stream.place(&mut connection).await?;
-    let from = if let Some(last) = place.last {
-        last.sequence
-    } else {
-        stream.make(&mut connection).await?;
-        beginning(setup)?
+        tokio::time::sleep(IDLE).await;
+        return Ok(Over::Again);
     };
+    let mut connection = connect::connect(&setup.client).await?;
+    tell_risks(setup, connect::risks(&mut connection).await);
+    let stream = Stream::new(setup.names.events(), setup.names.events_journal());
+    let owner = stream.claim(&mut connection, &journal).await?;
+    if owner != journal {
+        return Err(Trouble(format!(
+            "Redis: the stream `{}` is of another journal: two hosts of one name, or a new `data_dir`; give this host a `[host] name` of its own, or, if the other is gone, delete `{}` and `{}`",
+            setup.names.events(),
+            setup.names.events(),
+            setup.names.events_journal()
+        )));
+    }
+    let place = stream.place(&mut connection).await?;
+    if !place.is_there {
+        stream.make(&mut connection).await?;
+    }
+    let Some((last, tail)) = resume(setup, place.last, left.take())? else { return Ok(Over::Done) };
     {
         let mut standing = setup.status.lock();
-        if from < standing.sequence {
+        let had = standing.sequence.unwrap_or(0);
+        if last.sequence < had {
             standing.regressions += 1;
             tracing::warn!(
-                "Redis: the event stream ends at sequence {from}, and had {}: it is written again from there",
-                standing.sequence
+                "Redis: the event stream ends at sequence {}, and had {had}: it is written again from there",
+                last.sequence
             );
         }
-        standing.sequence = from;
+        standing.sequence = Some(last.sequence);
     }
-    let tail = Tail::open(&setup.journal, from).map_err(|e| Trouble(format!("the journal cannot be read: {e}")))?;
-    let writer = Writer {
+    let mut writer = Writer {
         setup,
         stream,
         connection,
         tail,
         texts: Texts::default(),
-        last: place.last.unwrap_or_default(),
-        trimmed: Instant::now(),
+        last,
+        trimmed: None,
+        told: false,
+        counts_losses: place.last.is_some(),
     };
-    writer.write().await
+    let over = writer.write().await;
+    *left = Some((writer.last, writer.tail));
+    over
 }
 
-/// Where a new stream begins: at the journal's oldest event, or so far back as entries are kept.
-fn beginning(setup: &Setup) -> Result<u64, Trouble> {
-    let kept = setup.config.stream_length;
-    if kept == 0 {
-        return Ok(0);
+fn tell_risks(setup: &Setup, risks: Risks) {
+    let mut standing = setup.status.lock();
+    standing.connections += 1;
+    if standing.warnings != risks.words {
+        for warning in &risks.words {
+            tracing::warn!("Redis: {warning}");
+        }
     }
-    let newest =
-        crate::bridge::tail::newest(&setup.journal).map_err(|e| Trouble(format!("the journal cannot be read: {e}")))?;
-    Ok(newest.saturating_sub(kept))
+    (standing.warnings, standing.evicts) = (risks.words, risks.evicts);
+}
+
+/// The last event that the stream has, or that need not be written, and the journal behind it. `None`: the host has ended.
+fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<(Id, Tail)>, Trouble> {
+    if let Some((known, tail)) = left
+        && Some(known) == last
+        && tail.last() == known.sequence
+    {
+        return Ok(Some((known, tail)));
+    }
+    let stop = || setup.end.load(Ordering::Acquire);
+    let last = match last {
+        Some(last) => last,
+        None if setup.config.stream_length == 0 => Id::default(),
+        // So far back as entries are kept.
+        None => {
+            let Some(newest) = tail::newest(&setup.journal, &stop).map_err(unreadable)? else { return Ok(None) };
+            let sequence = newest.saturating_sub(setup.config.stream_length);
+            if sequence == 0 { Id::default() } else { Id { epoch: u64::MAX, sequence } }
+        }
+    };
+    let Some(tail) = Tail::open(&setup.journal, last, &stop).map_err(unreadable)? else { return Ok(None) };
+    if last.epoch < u64::MAX && last.epoch > tail.newest_epoch().max(setup.epoch) {
+        return Err(Trouble(format!(
+            "Redis: the stream `{}` ends with the id `{last}`, which no start of this host gave: somebody else writes to it",
+            setup.names.events()
+        )));
+    }
+    Ok(Some((last, tail)))
 }
 
 /// A session under way.
@@ -162,11 +211,16 @@ struct Writer<'a> {
     texts: Texts,
     /// The last id that the stream has.
     last: Id,
-    trimmed: Instant,
+    /// When it was trimmed last; `None` = not in this session.
+    trimmed: Option<Instant>,
+    /// Whether it was told that trimming does not work, or takes what is waited for.
+    told: bool,
+    /// Whether what the journal lacks is a loss: before the stream's first entry it is not.
+    counts_losses: bool,
 }
 
 impl Writer<'_> {
-    async fn write(mut self) -> Result<Over, Trouble> {
+    async fn write(&mut self) -> Result<Over, Trouble> {
         loop {
             if self.setup.paused.load(Ordering::Acquire) {
                 self.setup.status.set(State::Paused, "");
@@ -176,23 +230,24 @@ impl Writer<'_> {
                 tokio::time::sleep(10 * IDLE).await;
                 continue;
             }
+            // First: a server that is full takes nothing more before it.
+            if self.trimmed.is_none_or(|at| at.elapsed() >= TRIM_EVERY) {
+                self.trimmed = Some(Instant::now());
+                self.try_to_trim().await;
+            }
             // In this order: what was written before the end is seen behind it.
             let ended = self.setup.end.load(Ordering::Acquire);
             let begun = Instant::now();
             let Some(written) = self.step().await? else { return Ok(Over::Again) };
-            if written == 0 {
-                self.setup.status.set(State::Current, "");
-                if ended {
-                    return Ok(Over::Done);
-                }
-                tokio::time::sleep(IDLE).await;
-            } else {
-                self.setup.status.set(State::CatchingUp, "");
+            // A batch that is not full had all there was.
+            let full = written >= self.setup.config.batch as usize;
+            self.setup.status.set(if full { State::CatchingUp } else { State::Current }, "");
+            if written > 0 {
                 self.hold_back(written, begun).await;
-            }
-            if self.trimmed.elapsed() >= TRIM_EVERY {
-                self.trimmed = Instant::now();
-                self.trim().await?;
+            } else if ended {
+                return Ok(Over::Done);
+            } else {
+                tokio::time::sleep(IDLE).await;
             }
         }
     }
@@ -201,11 +256,9 @@ impl Writer<'_> {
     async fn step(&mut self) -> Result<Option<usize>, Trouble> {
         let limit = self.setup.durable.load(Ordering::Acquire);
         let mut batch = self.stream.batch(self.setup.config.batch as usize);
-        let (mut last, mut at) = (self.last, 0);
-        let read = |e| Trouble(format!("the journal cannot be read: {e}"));
+        let mut last = self.last;
         while batch.len() < self.setup.config.batch as usize && batch.bytes() < BATCH_BYTES {
-            let Some(entry) = self.tail.peek(limit).map_err(read)? else { break };
-            let id = Id { epoch: entry.epoch, sequence: entry.sequence };
+            let Some(entry) = self.tail.peek(limit).map_err(unreadable)? else { break };
             let entry: Entry = *entry;
             let event = Event {
                 epoch: entry.epoch,
@@ -217,8 +270,8 @@ impl Writer<'_> {
                     execution: &s.execution,
                 }),
             };
-            batch.add(id, &FIELDS, &self.texts.write(self.setup.names.host(), &event));
-            (last, at) = (id, entry.input.ts_recv);
+            last = Id { epoch: entry.epoch, sequence: entry.sequence };
+            batch.add(last, &FIELDS, &self.texts.write(self.setup.names.host(), &event));
             self.tail.take();
         }
         if batch.is_empty() {
@@ -228,12 +281,13 @@ impl Writer<'_> {
             return Ok(None);
         }
         self.last = last;
+        let missing = self.tail.take_missing();
         let mut standing = self.setup.status.lock();
-        standing.sequence = last.sequence;
-        standing.event_at = at;
+        standing.sequence = Some(last.sequence);
         standing.events += batch.len() as u64;
         standing.bytes += batch.bytes() as u64;
-        standing.lost += self.tail.take_missing();
+        standing.lost += if self.counts_losses { missing } else { 0 };
+        self.counts_losses = true;
         Ok(Some(batch.len()))
     }
 
@@ -246,24 +300,35 @@ impl Writer<'_> {
         }
     }
 
+    /// A stream that cannot be trimmed is written all the same.
+    async fn try_to_trim(&mut self) {
+        if let Err(trouble) = self.trim().await
+            && !std::mem::replace(&mut self.told, true)
+        {
+            tracing::warn!("the event stream cannot be trimmed: {trouble}");
+        }
+    }
+
     /// Takes off what is older than is kept, but nothing that a consumer group waits for, unless that has become too much.
     async fn trim(&mut self) -> Result<(), Trouble> {
         let kept = self.setup.config.stream_length;
-        if kept == 0 {
+        if kept == 0 || self.last == Id::default() {
             return Ok(());
         }
         let first_of = |kept: u64| self.tail.id_of(self.last.sequence.saturating_sub(kept).saturating_add(1));
         let (wanted, at_most) = (first_of(kept), first_of(kept.saturating_mul(self.setup.config.stream_patience)));
-        let (needed, _) = self.stream.needed(&mut self.connection).await?;
+        let needed = self.stream.needed(&mut self.connection).await?;
         let first = needed.map_or(wanted, |needed| wanted.min(needed)).max(at_most);
-        let trimmed = self.stream.trim(&mut self.connection, first).await?;
+        let trimmed = self.stream.trim(&mut self.connection, first, TRIM_WITHIN).await?;
         if trimmed > 0 && needed.is_some_and(|needed| needed < first) {
             self.setup.status.lock().trimmed_pending += trimmed;
-            tracing::warn!(
-                "Redis: {trimmed} entries of `{}` were trimmed though a consumer group had not finished with them: it is further behind than {} times `[redis] stream_length`",
-                self.stream.key(),
-                self.setup.config.stream_patience
-            );
+            if !std::mem::replace(&mut self.told, true) {
+                tracing::warn!(
+                    "Redis: entries of `{}` are trimmed though a consumer group has not finished with them: it is further behind than {} times `[redis] stream_length`",
+                    self.stream.key(),
+                    self.setup.config.stream_patience
+                );
+            }
         }
         Ok(())
     }

@@ -5,11 +5,14 @@ use crate::bridge::id::Id;
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamInfoGroupsReply, StreamInfoStreamReply, StreamPendingReply};
 use redis::{Pipeline, Value};
+use std::time::{Duration, Instant};
 
 /// Where a stream stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// The last id that was ever given; `None` if there is no such stream.
+    /// Whether there is such a stream.
+    pub is_there: bool,
+    /// The last id that was ever given; `None` if none was.
     pub last: Option<Id>,
     /// Entries in it.
     pub length: u64,
@@ -28,12 +31,14 @@ pub enum Added {
 #[derive(Clone, Debug)]
 pub struct Stream {
     key: String,
+    /// The key that says of which journal it is.
+    owner: String,
 }
 
 impl Stream {
-    /// The stream `key`.
-    pub fn new(key: String) -> Self {
-        Self { key }
+    /// The stream `key`; `owner` is the key that says of which journal it is.
+    pub fn new(key: String, owner: String) -> Self {
+        Self { key, owner }
     }
 
     /// Its key.
@@ -65,7 +70,9 @@ impl Stream {
                 self.key, info.last_generated_id
             ))
         })?;
-        Ok(Place { last: Some(last), length: info.length as u64 })
+        // One that a consumer made for its group, and that never had an entry.
+        let last = (last != Id::default()).then_some(last);
+        Ok(Place { is_there: true, last, length: info.length as u64 })
     }
 
     /// Begins a batch.
@@ -88,15 +95,15 @@ impl Stream {
         Ok(pipe.query_async(connection).await?)
     }
 
-    /// The first entry that a consumer group still needs: the oldest that is pending, or the next to be delivered; and how many
-    /// are pending in all. `None` if no group waits for anything.
+    /// The first entry that a consumer group still needs: the oldest that is pending, or the next to be delivered. `None` if there
+    /// is no group.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn needed(&self, connection: &mut MultiplexedConnection) -> Result<(Option<Id>, u64), Trouble> {
+    pub async fn needed(&self, connection: &mut MultiplexedConnection) -> Result<Option<Id>, Trouble> {
         let groups: StreamInfoGroupsReply =
             redis::cmd("XINFO").arg("GROUPS").arg(&self.key).query_async(connection).await?;
-        let (mut first, mut pending) = (None, 0);
+        let mut first = None;
         for group in groups.groups {
             let delivered: Id = group.last_delivered_id.parse().unwrap_or_default();
             let mut needs = Id { sequence: delivered.sequence.saturating_add(1), ..delivered };
@@ -104,29 +111,45 @@ impl Stream {
                 let reply: StreamPendingReply =
                     redis::cmd("XPENDING").arg(&self.key).arg(&group.name).query_async(connection).await?;
                 if let StreamPendingReply::Data(data) = reply {
-                    pending += data.count as u64;
                     needs = needs.min(data.start_id.parse().unwrap_or_default());
                 }
             }
             first = Some(first.map_or(needs, |known: Id| known.min(needs)));
         }
-        Ok((first, pending))
+        Ok(first)
     }
 
-    /// Takes off what lies before `first`; how many entries that were.
+    /// Takes off what lies before `first`, as far as it goes in `within`; how many entries that were.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn trim(&self, connection: &mut MultiplexedConnection, first: Id) -> Result<u64, Trouble> {
-        // Not exactly there, but at a node's edge before it: much cheaper, and never too much.
-        let trimmed = redis::cmd("XTRIM")
-            .arg(&self.key)
-            .arg("MINID")
-            .arg("~")
-            .arg(first.to_string())
-            .query_async(connection)
-            .await?;
-        Ok(trimmed)
+    pub async fn trim(
+        &self,
+        connection: &mut MultiplexedConnection,
+        first: Id,
+        within: Duration,
+    ) -> Result<u64, Trouble> {
+        let (begun, mut all) = (Instant::now(), 0);
+        loop {
+            // Not exactly there, but at a node's edge before it: much cheaper, and never too much. The server does a part of it
+            // at a time.
+            let mut command = redis::cmd("XTRIM");
+            command.arg(&self.key).arg("MINID").arg("~").arg(first.to_string());
+            let trimmed: u64 = command.query_async(connection).await?;
+            all += trimmed;
+            if trimmed == 0 || begun.elapsed() >= within {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Says that the stream is of `journal`, if nobody has said of which it is; of which it is.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn claim(&self, connection: &mut MultiplexedConnection, journal: &str) -> Result<String, Trouble> {
+        redis::cmd("SETNX").arg(&self.owner).arg(journal).query_async::<i64>(connection).await?;
+        Ok(redis::cmd("GET").arg(&self.owner).query_async(connection).await?)
     }
 }
 

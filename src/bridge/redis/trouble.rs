@@ -7,6 +7,9 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 #[error("{0}")]
 pub struct Trouble(pub String);
 
+/// Longest text of the server's that is passed on, in bytes.
+const TEXT_MAX: usize = 200;
+
 /// What to do about an error that has its own remedy, by the server's word for it.
 const REMEDIES: [(&str, &str); 8] = [
     ("WRONGPASS", "name or password is wrong: see REDIS_URL"),
@@ -37,6 +40,9 @@ impl From<RedisError> for Trouble {
             _ if error.is_timeout() => Some("it does not answer in time"),
             _ => None,
         });
+        // One that names every entry of a batch is as long as the batch.
+        let text =
+            if text.len() > TEXT_MAX { format!("{} …", &text[..text.floor_char_boundary(TEXT_MAX)]) } else { text };
         Self(match remedy {
             Some(remedy) => format!("Redis: {text}; {remedy}"),
             None => format!("Redis: {text}"),

@@ -55,11 +55,11 @@ pub struct BridgeNow {
     pub name: String,
     /// `connecting`, `catching_up`, `current`, `paused`, `waiting` or `ended`.
     pub state: String,
-    /// The last sequence that the store has for sure.
-    pub sequence: u64,
-    /// Events that the journal has and the store has not.
-    pub lag_events: u64,
-    /// Age of the oldest of them, in seconds, as far as it is known.
+    /// The last sequence that the store has for sure; null until it was asked.
+    pub sequence: Option<u64>,
+    /// Events that the journal has and the store has not; null until it was asked.
+    pub lag_events: Option<u64>,
+    /// Seconds since the store had all events; null if it never had since the start.
     pub lag_seconds: Option<f64>,
     /// Events written since the start.
     pub events: u64,

@@ -1,21 +1,25 @@
-//! Edge: the bridges as the control plane shows them.
+//! Edge: figures of a live host that change by themselves: how old market data is, how the bridges stand.
 
 use super::overseer::{Overseer, lock};
+use super::recorder::View;
+use crate::control::clock_guard::Reading;
 use crate::control::plane::Scrape;
 use crate::control::plane::view::BridgeNow;
+use crate::control::ticks::Stream;
+use crate::types::time::UnixNanos;
 
 impl Overseer {
     /// How the bridges stand, against what the journal has.
     pub(super) fn bridges_now(&self, journaled: u64) -> Vec<BridgeNow> {
-        let (bridges, now) = (lock(&self.bridges).clone(), self.now().wall);
+        let bridges = lock(&self.bridges).clone();
         let shown = bridges.into_iter().map(|bridge| {
-            let (standing, lag_events, lag) = bridge.standing(journaled, now);
+            let (standing, lag_events, lag) = bridge.standing(journaled);
             BridgeNow {
                 name: bridge.name.to_owned(),
                 state: standing.state.to_owned(),
                 sequence: standing.sequence,
                 lag_events,
-                lag_seconds: lag.map(|lag| lag as f64 / 1e9),
+                lag_seconds: lag,
                 events: standing.events,
                 bytes: standing.bytes,
                 connections: standing.connections,
@@ -35,20 +39,20 @@ impl Overseer {
             let label = [("bridge", bridge.name.as_str())];
             let works = matches!(bridge.state.as_str(), "current" | "catching_up");
             out.gauge("bridge_up", "1 while the bridge writes to its store.", &label, f64::from(u8::from(works)));
-            out.gauge("bridge_sequence", "The last sequence that the store has.", &label, bridge.sequence as f64);
+            out.gauge(
+                "bridge_sequence",
+                "The last sequence that the store has.",
+                &label,
+                bridge.sequence.map_or(f64::NAN, |n| n as f64),
+            );
             out.gauge(
                 "bridge_lag_events",
                 "Events that the store does not have yet.",
                 &label,
-                bridge.lag_events as f64,
+                bridge.lag_events.map_or(f64::NAN, |n| n as f64),
             );
-            let lag = bridge.lag_seconds.unwrap_or(0.0);
-            out.gauge(
-                "bridge_lag_seconds",
-                "Age of the newest event that the store has, while it lacks some.",
-                &label,
-                lag,
-            );
+            let lag = bridge.lag_seconds.unwrap_or(f64::NAN);
+            out.gauge("bridge_lag_seconds", "Seconds since the store had all events.", &label, lag);
             out.counter("bridge_events_total", "Events written.", &label, bridge.events);
             out.counter("bridge_bytes_total", "Bytes of events written.", &label, bridge.bytes);
             out.counter("bridge_lost_total", "Events that the journal no longer had. Must be 0.", &label, bridge.lost);
@@ -64,6 +68,29 @@ impl Overseer {
                 &label,
                 bridge.trimmed_pending,
             );
+        }
+    }
+
+    /// Ages of market data, by feed, instrument and stream.
+    pub(super) fn age_metrics(&self, out: &mut Scrape, view: &View) {
+        let now = self.now();
+        let age_of = |last: UnixNanos| crate::types::time::age(now.wall, last).map_or(f64::NAN, |age| age as f64 / 1e9);
+        for (number, last) in self.ticks.heard() {
+            let number = number.to_string();
+            let age = age_of(last.wall);
+            out.gauge("marketdata_feed_age_seconds", "Age of the newest tick, by feed.", &[("feed", &number)], age);
+        }
+        for known in view.instruments.values() {
+            let name = known.instrument.name();
+            let told = self.ticks.instrument(known.instrument.id).into_iter().zip(Stream::ALL);
+            for (last, stream) in told.filter(|(last, _)| *last != Reading::NONE) {
+                out.gauge(
+                    "marketdata_instrument_age_seconds",
+                    "Age of the newest tick, by instrument and stream.",
+                    &[("instrument", &name), ("stream", stream.name())],
+                    age_of(last.wall),
+                );
+            }
         }
     }
 }
