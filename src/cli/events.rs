@@ -16,7 +16,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// Arguments of `events`.
 #[derive(Debug, clap::Args)]
 pub struct EventsArgs {
-    /// The journal's folder; default from [host] data_dir.
+    /// The journal's folder; default: the main job's (`[host] data_dir`).
     #[arg(long, value_name = "DIR")]
     pub journal: Option<PathBuf>,
     /// Go on as events come, until Ctrl-C.

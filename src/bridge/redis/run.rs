@@ -63,7 +63,7 @@ enum Over {
 /// Where the last session left off: if the stream says the same, the journal need not be read again for its definitions.
 type Left = Option<(Id, Tail)>;
 
-/// Runs until the host has ended and all is written, or it was not within [`LAST_WORDS`]: the rest is written at the next start.
+/// Runs until the host has ended and all is written, or it was not within some seconds: the rest is written at the next start.
 pub async fn run(setup: Setup) {
     let grace = async {
         while !setup.end.load(Ordering::Acquire) {
