@@ -13,12 +13,10 @@ crate::code_enum! {
         CatchingUp = 2, "catching_up";
         /// It has all that may be mirrored.
         Current = 3, "current";
-        /// Somebody holds it.
-        Paused = 4, "paused";
         /// Something is wrong that it cannot mend by itself: it waits, and looks again and again.
-        Waiting = 5, "waiting";
+        Waiting = 4, "waiting";
         /// It has ended with the host.
-        Ended = 6, "ended";
+        Ended = 5, "ended";
     }
 }
 

@@ -108,7 +108,6 @@ impl Prepared {
                 epoch,
                 status: Arc::clone(&status),
                 end: Arc::clone(&bridges.end),
-                paused: Arc::default(),
             };
             bridges.threads.push(std::thread::Builder::new().name(format!("{THREAD}redis")).spawn(move || {
                 cores::lower_this_thread();

@@ -3,7 +3,7 @@
 use super::bridges::Seen as Bridge;
 use super::outlet::OutletCounters;
 use super::recorder::View;
-use crate::bridge::status::{Standing, State};
+use crate::bridge::status::Standing;
 use crate::control::alerts::Cause;
 use crate::control::runbook::Alert;
 use crate::event::input::GateReason;
@@ -150,7 +150,7 @@ impl Watching {
     fn bridge_stands(&mut self, name: &'static str, standing: &Standing, seen: &Seen<'_>) -> Option<String> {
         let lacks = standing.sequence.is_none_or(|sequence| sequence < seen.view.journaled);
         let known = self.bridges.entry(name).or_insert((standing.events, seen.steady));
-        if !lacks || known.0 != standing.events || standing.state == State::Paused.name() {
+        if !lacks || known.0 != standing.events {
             *known = (standing.events, seen.steady);
             return None;
         }

@@ -48,8 +48,6 @@ pub struct Setup {
     pub status: Arc<Status>,
     /// Set when the host has ended, and the journal is closed.
     pub end: Arc<AtomicBool>,
-    /// Set while somebody holds the bridge.
-    pub paused: Arc<AtomicBool>,
 }
 
 /// Why a session ended without a fault.
@@ -222,14 +220,6 @@ struct Writer<'a> {
 impl Writer<'_> {
     async fn write(&mut self) -> Result<Over, Trouble> {
         loop {
-            if self.setup.paused.load(Ordering::Acquire) {
-                self.setup.status.set(State::Paused, "");
-                if self.setup.end.load(Ordering::Acquire) {
-                    return Ok(Over::Done);
-                }
-                tokio::time::sleep(10 * IDLE).await;
-                continue;
-            }
             // First: a server that is full takes nothing more before it.
             if self.trimmed.is_none_or(|at| at.elapsed() >= TRIM_EVERY) {
                 self.trimmed = Some(Instant::now());

@@ -53,7 +53,7 @@ impl Heartbeat {
 pub struct BridgeNow {
     /// `redis`, `postgres`.
     pub name: String,
-    /// `connecting`, `catching_up`, `current`, `paused`, `waiting` or `ended`.
+    /// `connecting`, `catching_up`, `current`, `waiting` or `ended`.
     pub state: String,
     /// The last sequence that the store has for sure; null until it was asked.
     pub sequence: Option<u64>,
