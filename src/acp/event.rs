@@ -2,9 +2,10 @@
 
 use super::payload::{self, Exact, Scales, Shown, word};
 use super::time::write_iso;
+use super::trace::Trace;
 use crate::event::execution::{CommandKind, ExecutionSection, OrderState, OrderType, TimeInForce};
 use crate::event::input::{GateReason, Input, InputKind};
-use crate::event::report::{Report, VenueReason};
+use crate::event::report::VenueReason;
 use crate::event::risk::{RiskSection, Verdict};
 use crate::event::signal::SignalSection;
 use crate::types::instrument::Instrument;
@@ -38,6 +39,8 @@ pub struct Event<'a> {
     pub instrument: Option<&'a Instrument>,
     /// What became of it.
     pub outputs: Option<Outputs<'a>>,
+    /// Whose wish it follows.
+    pub trace: Trace<'a>,
 }
 
 /// Room for the texts of one event; used again for the next.
@@ -56,14 +59,16 @@ pub fn agent_of(kind: Option<InputKind>) -> &'static str {
     match kind {
         Some(InputKind::Report | InputKind::Statement) => "execution",
         Some(InputKind::Gate | InputKind::Operator) => "risk",
+        Some(InputKind::Outside) => "signal",
         Some(InputKind::Epoch | InputKind::Definition | InputKind::Timer) | None => "supervisor",
         Some(_) => "market-data",
     }
 }
 
 impl Texts {
-    /// Writes `event` of `host`; gives the values of [`FIELDS`]. `traceId` is `{epoch}-{sequence}` of the input that began the
-    /// chain: an order's reports and the orders themselves carry that of the input that led to them.
+    /// Writes `event` of `host`; gives the values of [`FIELDS`]. `traceId` is the one that an outside
+    /// agent gave to the message that led here, or `{host}-{epoch}-{sequence}` of the input that began the chain: an order's
+    /// reports and the orders themselves carry that of the input that led to them.
     pub fn write<'a>(&'a mut self, host: &str, event: &Event<'_>) -> [&'a [u8]; FIELDS.len()] {
         use std::fmt::Write as _;
         let input = event.input;
@@ -72,15 +77,9 @@ impl Texts {
         }
         self.data.clear();
         write_iso(&mut self.timestamp, input.ts_recv);
-        let origin = if input.trace == 0 { input.sequence } else { input.trace };
         // Writing to a String cannot fail.
         let _ = write!(self.source, "{host}.{}", agent_of(input.kind()));
-        // A report may be about an order of an earlier start.
-        let epoch = match input.kind() {
-            Some(InputKind::Report) if input.trace != 0 => u64::from(input.payload::<Report>().client_order_id.epoch()),
-            _ => event.epoch,
-        };
-        let _ = write!(self.trace, "{epoch}-{origin}");
+        event.trace.write(&mut self.trace, host);
         let _ = write!(self.sequence, "{}", input.sequence);
         if let Some(i) = event.instrument {
             let _ = write!(self.instrument, "{}.{}", i.symbol, i.venue.name());

@@ -5,6 +5,7 @@
 //! | [`names`] | every key and channel |
 //! | [`time`] | ISO-8601 as Python writes and reads it |
 //! | [`event`] | a journaled event as an entry of the event stream |
+//! | [`trace`] | whose wish an event follows |
 //! | [`payload`] | what an input says, as JSON |
 //!
 //! **To add a message**: a file with its type, whose field names are the contract's.
@@ -13,3 +14,4 @@ pub mod event;
 pub mod names;
 pub mod payload;
 pub mod time;
+pub mod trace;

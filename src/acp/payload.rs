@@ -6,7 +6,9 @@ use crate::event::input::{
     OrderAction, OrderEvent, Quote, Status, Trade, TradingState,
 };
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
+use crate::event::outside::OutsideSignal;
 use crate::event::report::{ExecType, Liquidity, Report, VenueReason};
+use crate::event::signal::Direction;
 use crate::event::statement::Statement;
 use crate::types::decimal::write_decimal;
 use crate::types::ids::ClientOrderId;
@@ -91,6 +93,7 @@ pub fn type_of(kind: Option<InputKind>) -> &'static str {
         Some(InputKind::Operator) => "host.command",
         Some(InputKind::Report) => "venue.report",
         Some(InputKind::Statement) => "venue.statement",
+        Some(InputKind::Outside) => "agent.signal",
         Some(InputKind::Depth) => "market.depth",
         Some(InputKind::Trade) => "market.trade",
         Some(InputKind::Quote) => "market.quote",
@@ -138,6 +141,16 @@ pub fn fields<M: SerializeMap>(map: &mut M, input: &Input, scales: Scales<'_>) -
         }
         Some(InputKind::Operator) => command(map, input.payload()),
         Some(InputKind::Report) => report(map, input.payload(), scales),
+        Some(InputKind::Outside) => {
+            let said: &OutsideSignal = input.payload();
+            map.serialize_entry("who", &said.who())?;
+            map.serialize_entry("direction", &said.direction().map(Direction::name))?;
+            map.serialize_entry("confidence", &said.confidence)?;
+            map.serialize_entry("model", &said.model())?;
+            map.serialize_entry("until", &said.until)?;
+            map.serialize_entry("sent", &said.sent)?;
+            map.serialize_entry("request", &said.request)
+        }
         Some(InputKind::Statement) => {
             let said: &Statement = input.payload();
             map.serialize_entry("open_orders", &said.open.orders)?;

@@ -1,6 +1,7 @@
 //! Edge: the journal from a place on, while it is written, with the instruments as they were defined then.
 
 use super::id::Id;
+use crate::acp::trace::{Trace, Traces};
 use crate::event::definition::Definition;
 use crate::event::input::InputKind;
 use crate::journal::{Entry, JournalError, Loss, Reader};
@@ -26,6 +27,7 @@ pub struct Tail {
     instruments: Vec<Option<Instrument>>,
     /// The first sequence of each process start, and its number; rising.
     epochs: Vec<(u64, u64)>,
+    traces: Traces,
     /// Sequences that the journal no longer has (retention, or a full disk), passed over here.
     missing: u64,
 }
@@ -50,6 +52,7 @@ impl Tail {
             last: 0,
             instruments: Vec::new(),
             epochs: Vec::new(),
+            traces: Traces::default(),
             missing: 0,
         };
         if last == Id::default() {
@@ -80,6 +83,7 @@ impl Tail {
         if self.epochs.last().is_none_or(|(_, epoch)| *epoch != entry.epoch) {
             self.epochs.push((entry.sequence, entry.epoch));
         }
+        self.traces.learn(entry.epoch, &entry.input, entry.audit.as_ref().map(|s| &s.risk));
         let Some(instrument) = definition(entry) else { return };
         let at = instrument.id.index();
         if self.instruments.len() <= at {
@@ -129,6 +133,11 @@ impl Tail {
     /// The instrument, as it is defined so far. The entry that is looked at counts, if it defines it.
     pub fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
         self.instruments.get(id.index())?.as_ref()
+    }
+
+    /// Whose wish the entry follows; it must have been [taken](Self::take).
+    pub fn trace(&self, entry: &Entry) -> Trace<'_> {
+        self.traces.of(entry.epoch, &entry.input, entry.audit.as_ref().map(|s| &s.risk))
     }
 
     /// The id of the event with this sequence.

@@ -66,6 +66,7 @@ pub fn main(cli: &Cli, args: &EventsArgs) -> Result<Code, Failure> {
         loop {
             while let Some(entry) = tail.peek(u64::MAX)? {
                 let entry: Entry = *entry;
+                tail.take();
                 let event = Event {
                     epoch: entry.epoch,
                     input: &entry.input,
@@ -75,6 +76,7 @@ pub fn main(cli: &Cli, args: &EventsArgs) -> Result<Code, Failure> {
                         risk: &s.risk,
                         execution: &s.execution,
                     }),
+                    trace: tail.trace(&entry),
                 };
                 let values = texts.write(&config.host.name, &event);
                 let wanted = |prefix: &String| values[0].starts_with(prefix.as_bytes());
@@ -85,7 +87,6 @@ pub fn main(cli: &Cli, args: &EventsArgs) -> Result<Code, Failure> {
                         return Ok(out.flush()?);
                     }
                 }
-                tail.take();
             }
             out.flush()?;
             if !args.follow {

@@ -27,6 +27,8 @@ crate::code_enum! {
         Operator = 6, "operator";
         /// What the venue says that we have there: `statement::Statement`.
         Statement = 7, "statement";
+        /// What an agent outside the host thinks of an instrument: `outside::OutsideSignal`.
+        Outside = 8, "outside";
         /// Book levels, absolute quantities: [`Depth`].
         Depth = 16, "depth";
         /// A public trade: [`Trade`].

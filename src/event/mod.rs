@@ -20,6 +20,7 @@ pub mod feature;
 pub mod input;
 pub mod market;
 pub mod operator;
+pub mod outside;
 pub mod report;
 pub mod risk;
 pub mod signal;

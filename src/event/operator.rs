@@ -74,6 +74,8 @@ crate::code_enum! {
 pub const WHO_BYTES: usize = 48;
 /// Bytes of a ticket's name.
 pub const TICKET_BYTES: usize = 32;
+/// Bytes of a trace; longer ones are refused at the edge, never cut.
+pub const TRACE_BYTES: usize = 56;
 /// Bytes of a reason.
 pub const REASON_BYTES: usize = 128;
 
@@ -105,12 +107,12 @@ pub struct OperatorCommand {
     pub ticket: [u8; TICKET_BYTES],
     /// Why: UTF-8, zero behind.
     pub reason: [u8; REASON_BYTES],
-    /// Zero.
-    pub reserved: [u64; 1],
+    /// The trace of who asked, if they gave one: UTF-8, zero behind. The orders that follow carry it.
+    pub trace: [u8; TRACE_BYTES],
 }
 
 /// `text` cut to `N` bytes at a character's end.
-fn fixed<const N: usize>(text: &str) -> [u8; N] {
+pub(super) fn fixed<const N: usize>(text: &str) -> [u8; N] {
     let mut bytes = [0; N];
     let end = text.floor_char_boundary(N);
     bytes[..end].copy_from_slice(&text.as_bytes()[..end]);
@@ -118,7 +120,7 @@ fn fixed<const N: usize>(text: &str) -> [u8; N] {
 }
 
 /// The text in front of the zeros; what is no UTF-8 (a damaged disk) is shown as such.
-fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+pub(super) fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end])
 }
@@ -139,6 +141,12 @@ impl OperatorCommand {
     /// The same, under a ticket.
     pub fn with_ticket(mut self, ticket: &str) -> Self {
         self.ticket = fixed(ticket);
+        self
+    }
+
+    /// The same, under the trace of who asked; cut to its room.
+    pub fn with_trace(mut self, trace: &str) -> Self {
+        self.trace = fixed(trace);
         self
     }
 
@@ -191,6 +199,11 @@ impl OperatorCommand {
     /// Under which ticket.
     pub fn ticket(&self) -> std::borrow::Cow<'_, str> {
         text(&self.ticket)
+    }
+
+    /// The trace of who asked; empty if they gave none.
+    pub fn trace(&self) -> std::borrow::Cow<'_, str> {
+        text(&self.trace)
     }
 
     /// Why.

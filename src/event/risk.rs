@@ -2,6 +2,7 @@
 
 use super::execution::{OrderType, TimeInForce};
 use super::operator::ScopeState;
+use crate::types::ids::Sequence;
 use crate::types::price::{Money, Px, Qty, Side};
 use bytemuck::{Pod, Zeroable};
 
@@ -144,8 +145,11 @@ pub struct RiskSection {
     pub gross_e8: Money,
     /// Twice the mid that an order was decided at, or that was told (`marks::MARK`), in price units; else 0.
     pub mid2: i64,
+    /// Sequence of the input that wanted the position that the verdict is about: an outside signal, or a command of somebody;
+    /// 0 = the host's own models.
+    pub origin: Sequence,
     /// Zero.
-    pub reserved: [u64; 5],
+    pub reserved: [u64; 4],
 }
 
 impl RiskSection {

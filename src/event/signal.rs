@@ -1,5 +1,6 @@
 //! Hot: the signal section: what the models say, together and one by one.
 
+use crate::types::ids::Sequence;
 use bytemuck::{Pod, Zeroable};
 
 /// The most models that vote on a host.
@@ -91,8 +92,10 @@ pub struct SignalSection {
     pub reserved: [u8; 3],
     /// The votes.
     pub votes: [Vote; VOTES_MAX],
+    /// Sequence of the outside signal that this is; 0 = the host's own models.
+    pub origin: Sequence,
     /// Zero.
-    pub reserved2: [u64; 4],
+    pub reserved2: [u64; 3],
 }
 
 impl SignalSection {

@@ -15,7 +15,8 @@ pub fn is_audit(slot: &Slot) -> bool {
         | 1 << InputKind::Definition as u8
         | 1 << InputKind::Gate as u8
         | 1 << InputKind::Report as u8
-        | 1 << InputKind::Operator as u8;
+        | 1 << InputKind::Operator as u8
+        | 1 << InputKind::Outside as u8;
     let control = slot.input.kind < 64 && CONTROL >> slot.input.kind & 1 == 1;
     control
         || slot.risk.verdict != 0

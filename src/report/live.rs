@@ -242,7 +242,7 @@ mod tests {
     use super::*;
     use crate::event::input::Level;
     use crate::event::slot::Slot;
-    use crate::runtime::recorder::InstrumentView;
+    use crate::runtime::recorder::{InstrumentView, NO_CANDLES};
     use crate::types::ids::InstrumentId;
     use crate::types::instrument::{Calendar, Contract, Instrument, Symbol, VenueKind};
     use crate::types::price::{Px, Qty};
@@ -316,7 +316,7 @@ mod tests {
             (slot.risk.realized, slot.risk.unrealized, slot.risk.fees) =
                 (-12_345_678_901, 98_765_432_109, 1_234_567_890);
             slot.risk.money_decimals = 7;
-            view.instruments.insert(id, InstrumentView { instrument, slot, fills: 1 });
+            view.instruments.insert(id, InstrumentView { instrument, slot, fills: 1, candles: NO_CANDLES });
         }
         view
     }

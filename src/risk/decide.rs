@@ -43,7 +43,7 @@ impl Wish {
 
 /// Whether orders may be thought about on this kind of input.
 fn is_occasion(kind: InputKind) -> bool {
-    kind == InputKind::Timer || kind.code() >= InputKind::Depth.code()
+    matches!(kind, InputKind::Timer | InputKind::Outside) || kind.code() >= InputKind::Depth.code()
 }
 
 impl RiskStage {
@@ -89,6 +89,11 @@ impl RiskStage {
         // No book, no target. The refusal is left to the checks only where an order can be named.
         let Some(wish) = self.wish(state, signal, now).filter(|_| mid2(market).is_some()) else { return };
         out.marks |= wish.marks();
+        out.origin = match wish {
+            Wish::Flatten => state.flatten_by,
+            Wish::Target(_) => state.target.map_or(0, |target| target.origin),
+            Wish::Signal(_) => signal.origin,
+        };
         let target = match wish {
             Wish::Flatten => 0,
             Wish::Target(qty) => qty,

@@ -8,6 +8,7 @@ use super::limits::Reference;
 use super::orders::List;
 use super::repeats::{Recent, Repeats};
 use crate::event::operator::ScopeState;
+use crate::types::ids::Sequence;
 use crate::types::instrument::Instrument;
 use crate::types::price::Side;
 use crate::types::time::{NO_TIME, UnixNanos};
@@ -19,6 +20,8 @@ pub(super) struct Target {
     pub(super) qty: i64,
     /// It counts before this instant.
     pub(super) until: UnixNanos,
+    /// Sequence of the command that wanted it.
+    pub(super) origin: Sequence,
 }
 
 /// One instrument. What stands above the line survives an epoch and comes from audited inputs alone.
@@ -52,6 +55,8 @@ pub(super) struct State {
     pub(super) restricted_by_config: bool,
     /// An operator wants it flat, also while halted.
     pub(super) flatten: bool,
+    /// Sequence of the command that wanted that.
+    pub(super) flatten_by: Sequence,
     /// A position that somebody wants.
     pub(super) target: Option<Target>,
     /// What works is to be cancelled, by an operator's command.
@@ -102,6 +107,7 @@ impl State {
             restricted: false,
             restricted_by_config: false,
             flatten: false,
+            flatten_by: 0,
             target: None,
             cancel_due: false,
             killed: false,

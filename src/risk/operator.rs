@@ -235,7 +235,7 @@ impl RiskStage {
             }),
             OperatorAction::Flatten => self.each_in(&command, scope, input, |state| {
                 state.target = None;
-                state.flatten = !state.is_flat();
+                (state.flatten, state.flatten_by) = (!state.is_flat(), input.sequence);
                 state.cancel_due = !state.list.is_empty();
             }),
             OperatorAction::CancelAll => self.each_in(&command, scope, input, |state| {
@@ -248,7 +248,8 @@ impl RiskStage {
             }),
             OperatorAction::Unrestrict => self.each_in(&command, scope, input, |state| state.restricted = false),
             OperatorAction::Target => self.each_in(&command, scope, input, |state| {
-                state.target = command.target().map(|qty| Target { qty: qty.0, until: command.until });
+                let origin = input.sequence;
+                state.target = command.target().map(|qty| Target { qty: qty.0, until: command.until, origin });
             }),
             OperatorAction::ResetBreaker => {
                 self.breakers.reset(scope, breaker_of(&command, scope, input));

@@ -62,7 +62,9 @@ impl Sizer {
         // A NaN is not ≥ anything.
         let asked = signal.present == 1 && signal.confidence >= self.confidence_min;
         let direction = Direction::from_code(signal.direction)?;
-        (asked && (direction != Direction::Flat || self.flat_on_flat)).then_some(direction)
+        // An agent that says flat means it; a model of ours may only have nothing to say.
+        let acts = direction != Direction::Flat || self.flat_on_flat || signal.origin != 0;
+        (asked && acts).then_some(direction)
     }
 
     /// The wanted position in quantity units, rounded towards zero to the lot, at the mid `mid2` ÷ 2.

@@ -365,8 +365,8 @@ impl RiskStage {
 /// Whether the slot is in the audit log for what the stage itself knows of it.
 #[inline]
 fn is_audited(input: &Input, risk: &RiskSection) -> bool {
-    use InputKind::{Definition, Epoch, Gate, Operator, Report};
-    matches!(input.kind(), Some(Epoch | Definition | Gate | Report | Operator))
+    use InputKind::{Definition, Epoch, Gate, Operator, Outside, Report};
+    matches!(input.kind(), Some(Epoch | Definition | Gate | Report | Operator | Outside))
         || risk.verdict != 0
         || risk.has(marks::NOTED)
 }

@@ -51,6 +51,7 @@ pub mod opened;
 pub mod outlet;
 pub mod overseer;
 pub mod overseer_metrics;
+pub mod overseer_outside;
 pub mod overseer_plane;
 pub mod patience;
 pub mod placement;

@@ -8,10 +8,10 @@ use crate::control::gate::KillScope;
 use crate::control::kill::ReleaseError;
 use crate::control::plane::command::{Accepted, Action, Command, Refused};
 use crate::control::plane::view::{
-    Agent, Enablement, ExecutionState, Exposure, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, Mode, Process,
-    ScopeNow, Situation, Transition,
+    Agent, Enablement, ExecutionState, Exposure, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, MarketNow,
+    Mode, Process, ScopeNow, Situation, Transition,
 };
-use crate::control::plane::{Host, Journaled, ScopeId, Scrape, scrape::Buckets};
+use crate::control::plane::{Host, Journaled, Opinion, ScopeId, Scrape, scrape::Buckets};
 use crate::control::state::RecoverRefusal;
 use crate::event::input::{EpochStart, GateReason};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
@@ -291,14 +291,15 @@ impl Overseer {
 
 /// `command` as an input, with who, why and under which ticket.
 fn order(action: OperatorAction, command: &Command, target: &Target) -> OperatorCommand {
-    let mut order =
-        OperatorCommand::new(action, command.scope.scope(), &command.who, &command.reason).with_ticket(&command.ticket);
+    let mut order = OperatorCommand::new(action, command.scope.scope(), &command.who, &command.reason)
+        .with_ticket(&command.ticket)
+        .with_trace(&command.trace);
     (order.request, order.scope_id) = (command.request, target.scope_id);
     order
 }
 
 /// `SYMBOL`, or `SYMBOL.VENUE` in any case.
-fn is_named(instrument: &Instrument, name: &str) -> bool {
+pub(super) fn is_named(instrument: &Instrument, name: &str) -> bool {
     instrument.symbol.as_str().eq_ignore_ascii_case(name) || instrument.name().eq_ignore_ascii_case(name)
 }
 
@@ -573,6 +574,14 @@ impl Host for Overseer {
                 Ok(Accepted::default())
             }
         }
+    }
+
+    fn opinion(&self, opinion: &Opinion) -> Result<Accepted, Refused> {
+        self.take_opinion(opinion)
+    }
+
+    fn market(&self) -> Vec<MarketNow> {
+        self.market_now()
     }
 
     fn journaled(&self, request: u64) -> Option<Journaled> {

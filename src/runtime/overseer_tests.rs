@@ -9,7 +9,7 @@ use crate::control::enable::{Approval, Hash, Request, Store, Terms, text};
 use crate::event::definition::Definition;
 use crate::event::slot::Slot;
 use crate::runtime::identity;
-use crate::runtime::recorder::{InstrumentView, OperatorRecord};
+use crate::runtime::recorder::{InstrumentView, NO_CANDLES, OperatorRecord};
 use crate::types::ids::SourceId;
 use crate::types::instrument::{Calendar, Contract, Symbol, VenueKind};
 use crate::types::price::{Px, Qty};
@@ -121,7 +121,9 @@ impl Desk {
         let overseer = Overseer::new(setup).unwrap();
         let mut slot = Slot::zeroed();
         slot.input = Definition::input(&instrument(), 0);
-        lock(&overseer.view).instruments.insert(0, InstrumentView { instrument: instrument(), slot, fills: 0 });
+        lock(&overseer.view)
+            .instruments
+            .insert(0, InstrumentView { instrument: instrument(), slot, fills: 0, candles: NO_CANDLES });
         Self { overseer, config, halt_file, clocks, inputs, sequence: 0, _dir: dir }
     }
 

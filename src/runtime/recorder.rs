@@ -8,6 +8,7 @@ use crate::control::ticks::{Stream, Ticks};
 use crate::event::digest::{OutputHash, SlotDigest};
 use crate::event::execution::{Agreement, differs};
 use crate::event::input::{Depth, DepthStyle, InputKind};
+use crate::event::market::Candle;
 use crate::event::operator::{OperatorAction, OperatorCommand};
 use crate::event::risk::OperatorOutcome;
 use crate::event::slot::Slot;
@@ -20,8 +21,8 @@ use crate::ring::lane::Lane;
 use crate::ring::wait::{WaitStrategy, Waiter};
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
-use crate::types::price::Qty;
-use crate::types::time::UnixNanos;
+use crate::types::price::{Px, Qty};
+use crate::types::time::{NO_TIME, UnixNanos};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,7 +37,22 @@ pub struct InstrumentView {
     pub slot: Slot,
     /// The last slot with something to say about its account.
     pub fills: u64,
+    /// The candles that closed last, in the order of the intervals; `NO_TIME` where none has closed since the definition.
+    pub candles: [Candle; 4],
 }
+
+/// No candle yet.
+pub const NO_CANDLES: [Candle; 4] = [Candle {
+    open_time: NO_TIME,
+    open: Px(0),
+    high: Px(0),
+    low: Px(0),
+    close: Px(0),
+    volume: Qty(0),
+    trades: 0,
+    empties: 0,
+    turnover: 0,
+}; 4];
 
 /// Commands that the view remembers.
 const OPERATORS_KEPT: usize = 1024;
@@ -279,14 +295,20 @@ impl View {
             if let Some(instrument) =
                 slot.input.payload::<crate::event::definition::Definition>().instrument(slot.input.instrument)
             {
-                self.instruments.entry(id).and_modify(|view| view.instrument = instrument).or_insert(InstrumentView {
-                    instrument,
-                    slot: *slot,
-                    fills: 0,
-                });
+                self.instruments
+                    .entry(id)
+                    .and_modify(|view| (view.instrument, view.candles) = (instrument, NO_CANDLES))
+                    .or_insert(InstrumentView { instrument, slot: *slot, fills: 0, candles: NO_CANDLES });
             }
         } else if let Some(view) = self.instruments.get_mut(&id) {
             view.slot = *slot;
+            if slot.market.closed_mask != 0 {
+                for (i, (place, candle)) in view.candles.iter_mut().zip(&slot.market.closed).enumerate() {
+                    if slot.market.closed_mask >> i & 1 == 1 {
+                        *place = *candle;
+                    }
+                }
+            }
             view.fills += u64::from(slot.execution.updated != 0 && slot.execution.update.last_qty.0 > 0);
         }
         if slot.market.invalid_reason != 0 && slot.input.instrument.is_some() {

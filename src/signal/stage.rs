@@ -6,8 +6,24 @@ use super::{Config, ConfigError, Opinion};
 use crate::event::feature::FeatureSection;
 use crate::event::input::{Input, InputKind};
 use crate::event::market::{MarketSection, flags};
+use crate::event::outside::OutsideSignal;
 use crate::event::signal::{Direction, SignalSection, Silence, VOTES_MAX, Vote};
+use crate::types::ids::Sequence;
+use crate::types::time::{NO_TIME, UnixNanos};
 use bytemuck::Zeroable;
+
+/// What an agent outside thinks of an instrument, while it counts.
+#[derive(Clone, Copy, Debug)]
+struct Led {
+    direction: Direction,
+    confidence: f64,
+    until: UnixNanos,
+    origin: Sequence,
+}
+
+impl Led {
+    const NOBODY: Self = Self { direction: Direction::Flat, confidence: 0.0, until: NO_TIME, origin: 0 };
+}
 
 /// The signal stage: a pure state machine over inputs, market and feature sections. It never allocates after `new`.
 #[derive(Debug)]
@@ -17,6 +33,8 @@ pub struct SignalStage {
     rules: Rules,
     /// Direction of the last signal, by instrument id; flat before the first.
     last: Box<[Direction]>,
+    /// Whom each instrument follows instead of the models.
+    led: Box<[Led]>,
 }
 
 impl SignalStage {
@@ -35,6 +53,7 @@ impl SignalStage {
                 score_min: config.score_min,
             },
             last: vec![Direction::Flat; instruments_max].into_boxed_slice(),
+            led: vec![Led::NOBODY; instruments_max].into_boxed_slice(),
         })
     }
 
@@ -43,6 +62,10 @@ impl SignalStage {
         &self.tags
     }
 
+    /// An outside signal is followed instead of the models from its own slot until it ends, or until the next one of the same
+    /// instrument: one opinion at a time, so that every order has one that it follows from. With a book that is not good it
+    /// waits, as a model would. It does not outlive an epoch.
+    ///
     /// Takes in one input with the market and the features after it, and writes the signal or the reason why there is
     /// none. If several reasons hold, the first in this order is given: `NotMarket`, `NoModel`, `InvalidBook`, `Stale`,
     /// `NotTrading`, `Unchanged`, `Warming` (too few models have warm features), `NoQuorum`.
@@ -66,10 +89,24 @@ impl SignalStage {
     fn restart(&mut self) {
         for instrument in 0..self.last.len() {
             self.last[instrument] = Direction::Flat;
+            self.led[instrument] = Led::NOBODY;
             for voter in &mut self.voters {
                 voter.model.forget(instrument);
             }
         }
+    }
+
+    /// Whom the instrument follows at this input, which may be the one that says so.
+    #[inline]
+    fn led(&mut self, instrument: usize, input: &Input) -> Option<Led> {
+        let place = self.led.get_mut(instrument)?;
+        if input.kind == InputKind::Outside.code() {
+            let said: &OutsideSignal = input.payload();
+            if let Some(direction) = said.direction() {
+                *place = Led { direction, confidence: said.confidence, until: said.until, origin: input.sequence };
+            }
+        }
+        (input.ts_recv < place.until).then_some(*place)
     }
 
     #[inline]
@@ -81,11 +118,12 @@ impl SignalStage {
         out: &mut SignalSection,
     ) -> Silence {
         let instrument = input.instrument.index();
-        let Some(last) = self.last.get_mut(instrument) else { return Silence::NotMarket };
         if !concerns_market(input) {
             return Silence::NotMarket;
         }
-        if self.voters.is_empty() {
+        let led = self.led(instrument, input);
+        let Some(last) = self.last.get_mut(instrument) else { return Silence::NotMarket };
+        if self.voters.is_empty() && led.is_none() {
             return Silence::NoModel;
         }
         if let Some(silence) = closed(market) {
@@ -95,7 +133,19 @@ impl SignalStage {
             return silence;
         }
         const CHANGES: u32 = flags::BBO_CHANGED | flags::BOOK_UPDATED | flags::TRADED;
-        if input.kind == InputKind::Timer.code() || !input.is_last() || market.flags & CHANGES == 0 {
+        let told = input.kind == InputKind::Outside.code();
+        if !told && (input.kind == InputKind::Timer.code() || !input.is_last() || market.flags & CHANGES == 0) {
+            return Silence::Unchanged;
+        }
+        if let Some(led) = led {
+            (out.direction, out.confidence, out.origin) = (led.direction.code(), led.confidence, led.origin);
+            out.score = led.direction.sign() as f64 * led.confidence;
+            out.changed = u8::from(*last != led.direction);
+            *last = led.direction;
+            return Silence::None;
+        }
+        if told {
+            // One that makes no sense, or was over when it came.
             return Silence::Unchanged;
         }
 
@@ -296,6 +346,49 @@ mod tests {
         scene.features.values[2] = 0.4;
         let out = scene.step();
         assert_eq!((out.direction(), out.changed), (Direction::Flat, 0), "a new epoch knows nothing");
+    }
+
+    #[test]
+    fn an_outside_signal_is_followed_until_it_ends() {
+        let mut scene = Scene::new(&Config::default());
+        (scene.features.values[2], scene.features.values[0]) = (0.9, 0.8);
+        let tick = |scene: &mut Scene, at: i64| {
+            scene.input = Input::new(InputKind::Quote, SourceId::FEED_FIRST, InstrumentId(0), at, &Nothing {});
+            scene.step()
+        };
+        let say = |scene: &mut Scene, at: i64, direction: Direction, confidence: f64, until: i64, sequence: u64| {
+            let said = OutsideSignal::new("agent:002", direction, confidence, until);
+            scene.input = said.input(InstrumentId(0), at);
+            scene.input.sequence = sequence;
+            scene.step()
+        };
+        let read = |out: SignalSection| (out.present, out.direction(), out.origin);
+        assert_eq!(read(tick(&mut scene, 1)), (1, Direction::Long, 0));
+        let out = say(&mut scene, 2, Direction::Short, 0.5, 10, 77);
+        assert_eq!((read(out), out.changed), ((1, Direction::Short, 77), 1), "at once, with its own slot");
+        assert_eq!((out.confidence, out.score, out.votes_len), (0.5, -0.5, 0));
+        assert_eq!(read(tick(&mut scene, 3)), (1, Direction::Short, 77));
+        // What makes no sense changes nothing, and is no occasion of its own to say the models' opinion.
+        assert_eq!(read(say(&mut scene, 4, Direction::Long, f64::NAN, 10, 78)), (1, Direction::Short, 77));
+        assert_eq!(
+            read(say(&mut scene, 5, Direction::Flat, 1.0, 20, 79)),
+            (1, Direction::Flat, 79),
+            "the next one leads"
+        );
+        scene.market.flags |= flags::STALE;
+        assert_eq!(read(tick(&mut scene, 6)), (0, Direction::Flat, 0), "not on a bad book");
+        scene.market.flags = GOOD | flags::TRADED;
+        assert_eq!(read(tick(&mut scene, 19)), (1, Direction::Flat, 79));
+        assert_eq!(read(tick(&mut scene, 20)), (1, Direction::Long, 0), "it has ended");
+        assert_eq!(read(say(&mut scene, 21, Direction::Short, 0.5, 21, 80)).0, 0, "it was over when it came");
+        say(&mut scene, 22, Direction::Short, 0.5, 99, 81);
+        scene.input.instrument = InstrumentId(1);
+        assert_eq!(read(scene.step()).2, 0, "of one instrument alone");
+        scene.input = Input::new(InputKind::Epoch, SourceId::COMMAND, InstrumentId::NONE, 23, &Nothing {});
+        scene.step();
+        assert_eq!(read(tick(&mut scene, 24)), (1, Direction::Long, 0), "it does not outlive an epoch");
+        let mut none = Scene::new(&Config { models: Vec::new(), ..Config::default() });
+        assert_eq!(read(say(&mut none, 1, Direction::Long, 0.9, 9, 5)), (1, Direction::Long, 5), "without any model");
     }
 
     proptest! {

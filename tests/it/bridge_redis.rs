@@ -77,7 +77,7 @@ fn every_event_once_in_order_over_restarts_of_the_host() {
     }
     // An entry says what the journal does, and whose it is.
     let text = server.ask(&["XRANGE", STREAM, "1-1", "1-1"]);
-    for part in ["type", "host.epoch", "tickpath-1.supervisor", "traceId", "1-1", "+00:00"] {
+    for part in ["type", "host.epoch", "tickpath-1.supervisor", "traceId", "tickpath-1-1-1", "+00:00"] {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }
     let fills = tickpath().args(["export", "--what", "fills", "--journal", arg(&journal)]).output().unwrap();

@@ -39,7 +39,7 @@ fn a_journal_is_shown_event_by_event_and_followed() {
     let reports: Vec<&Value> = all.iter().filter(|row| row["type"] == "venue.report").collect();
     let fill = reports.iter().find(|row| row["data"]["exec_type"] == "trade").expect("a fill");
     // Its trace leads to the order, which names it.
-    let origin = fill["traceId"].as_str().unwrap().strip_prefix("1-").unwrap().parse::<usize>().unwrap();
+    let origin = fill["traceId"].as_str().unwrap().strip_prefix("tickpath-1-1-").unwrap().parse::<usize>().unwrap();
     let id = &fill["data"]["client_order_id"];
     assert_eq!(&all[origin - 1]["data"]["orders"][0]["client_order_id"], id, "{}", all[origin - 1]);
 

@@ -250,6 +250,7 @@ impl Writer<'_> {
         while batch.len() < self.setup.config.batch as usize && batch.bytes() < BATCH_BYTES {
             let Some(entry) = self.tail.peek(limit).map_err(unreadable)? else { break };
             let entry: Entry = *entry;
+            self.tail.take();
             let event = Event {
                 epoch: entry.epoch,
                 input: &entry.input,
@@ -259,10 +260,10 @@ impl Writer<'_> {
                     risk: &s.risk,
                     execution: &s.execution,
                 }),
+                trace: self.tail.trace(&entry),
             };
             last = Id { epoch: entry.epoch, sequence: entry.sequence };
             batch.add(last, &FIELDS, &self.texts.write(self.setup.names.host(), &event));
-            self.tail.take();
         }
         if batch.is_empty() {
             return Ok(Some(0));

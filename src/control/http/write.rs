@@ -40,6 +40,7 @@ async fn submit(plane: &Shared, operator: &Operator, action: Action, scope: Scop
             scope,
             who: operator.name().to_owned(),
             ticket: why.ticket.map(|t| t.as_str().to_owned()).unwrap_or_default(),
+            trace: String::new(),
             reason: why.reason.kept().to_owned(),
         };
         let seen = match ledger.seen(&command) {

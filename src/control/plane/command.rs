@@ -3,7 +3,8 @@
 use super::scope::ScopeId;
 use super::view::{ExecutionState, Heartbeat, Situation};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
-use crate::types::time::Nanos;
+use crate::event::signal::Direction;
+use crate::types::time::{Nanos, UnixNanos};
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,31 @@ pub struct Command {
     pub ticket: String,
     /// Why: at most 128 bytes of text, never empty.
     pub reason: String,
+    /// The trace that who asked gave it, at most 56 bytes; may be empty. The orders that follow carry it.
+    pub trace: String,
+}
+
+/// What an agent outside the host thinks of an instrument: its signal, which risk sizes like any other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opinion {
+    /// Number of the message, > 0: the same for a repeat.
+    pub request: u64,
+    /// Which instrument, `SYMBOL` or `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// Which way.
+    pub direction: Direction,
+    /// How sure, 0..=1.
+    pub confidence: f64,
+    /// How long it counts, ns of the market's time, > 0.
+    pub ttl: Nanos,
+    /// When its sender made it, by the sender's clock.
+    pub sent: UnixNanos,
+    /// Whose it is: 1 to 48 bytes.
+    pub who: String,
+    /// Which model's: at most 48 bytes; may be empty.
+    pub model: String,
+    /// The sender's trace: 1 to 64 bytes.
+    pub trace: String,
 }
 
 impl Command {
@@ -120,8 +146,9 @@ impl Command {
             Action::Reenable => OperatorAction::Reenable,
             Action::ResetBreaker => OperatorAction::ResetBreaker,
         };
-        let mut command =
-            OperatorCommand::new(action, self.scope.scope(), &self.who, &self.reason).with_ticket(&self.ticket);
+        let mut command = OperatorCommand::new(action, self.scope.scope(), &self.who, &self.reason)
+            .with_ticket(&self.ticket)
+            .with_trace(&self.trace);
         command.request = self.request;
         command.scope_id = if self.scope.scope() == Scope::Instrument { 0 } else { scope_id };
         match self.action {
@@ -277,10 +304,11 @@ mod tests {
             who: "ada".to_owned(),
             ticket: "OPS-1".to_owned(),
             reason: "more room".to_owned(),
+            trace: "t-1".to_owned(),
         };
         let payload = command.operator(3).unwrap();
         assert_eq!((payload.limit, payload.old, payload.new, payload.request, payload.scope_id), (5, 10, 20, 7, 3));
-        assert_eq!((payload.who().as_ref(), payload.ticket().as_ref()), ("ada", "OPS-1"));
+        assert_eq!((&*payload.who(), &*payload.ticket(), &*payload.trace()), ("ada", "OPS-1", "t-1"));
         command.action = Action::SetState(ScopeState::Reducing);
         assert_eq!(command.operator(0).unwrap().state(), Some(ScopeState::Reducing));
         for action in

@@ -163,6 +163,7 @@ mod tests {
             scope: ScopeId::HOST,
             who: "ada".to_owned(),
             ticket: String::new(),
+            trace: String::new(),
             reason: reason.to_owned(),
         }
     }

@@ -22,13 +22,13 @@ pub mod scope;
 pub mod scrape;
 pub mod view;
 
-pub use command::{Accepted, Action, Command, Refused};
+pub use command::{Accepted, Action, Command, Opinion, Refused};
 pub use scope::ScopeId;
 pub use scrape::Scrape;
 
 use crate::event::risk::OperatorOutcome;
 use crate::types::time::UnixNanos;
-use view::{Agent, Enablement, Heartbeat, Limit, Process, Situation};
+use view::{Agent, Enablement, Heartbeat, Limit, MarketNow, Process, Situation};
 
 /// A command in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,15 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// [`Refused`]; then nothing has changed.
     fn command(&self, command: &Command) -> Result<Accepted, Refused>;
+
+    /// Takes an outside agent's signal, or says why not. Accepted means that it is on its way into the sequence.
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing has changed.
+    fn opinion(&self, opinion: &Opinion) -> Result<Accepted, Refused>;
+
+    /// The market as it was with each instrument's last input (`scan_market`), by id.
+    fn market(&self) -> Vec<MarketNow>;
 
     /// The input that the request became, once it is in the journal, and what became of it. Asked soon after the command, so the
     /// last 1 024 requests are enough.

@@ -116,6 +116,56 @@ pub struct Process {
     pub bridges: Vec<BridgeNow>,
 }
 
+/// An instrument's market, as of its last input. Prices and quantities are exact decimals.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct MarketNow {
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// The venue.
+    pub venue: String,
+    /// Best bid; null where there is none, or the book is not valid.
+    pub bid_px: Option<String>,
+    /// Its quantity.
+    pub bid_qty: Option<String>,
+    /// Best ask; null as the bid.
+    pub ask_px: Option<String>,
+    /// Its quantity.
+    pub ask_qty: Option<String>,
+    /// Price of the last trade; null before the first.
+    pub last_px: Option<String>,
+    /// Whether orders may be thought about: the book is whole, fresh, and in continuous trading.
+    pub tradable: bool,
+    /// Whether the market stage or the age of its ticks calls it stale.
+    pub stale: bool,
+    /// When its last input was received.
+    #[schema(format = DateTime)]
+    pub at: Option<String>,
+    /// Seconds since the last tick of it came; null if none did, or a clock ran backward.
+    pub age_seconds: Option<f64>,
+    /// The candle of the shortest interval that closed last, if one did with the last input shown: open, high, low, close.
+    pub candle: Option<CandleNow>,
+}
+
+/// A candle, in exact decimals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CandleNow {
+    /// Its interval, such as `1m`.
+    pub interval: String,
+    /// When it began.
+    #[schema(format = DateTime)]
+    pub open_time: Option<String>,
+    /// First price.
+    pub open: String,
+    /// Highest.
+    pub high: String,
+    /// Lowest.
+    pub low: String,
+    /// Last.
+    pub close: String,
+    /// Volume.
+    pub volume: String,
+}
+
 /// One agent of the host.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Agent {

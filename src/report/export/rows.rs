@@ -6,6 +6,7 @@ use crate::event::execution::{Agreement, CommandKind, OrderState, differs};
 use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind, Level, OrderEvent, Trade};
 use crate::event::market::{CANDLE_INTERVALS, CANDLE_NAMES, flags};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
+use crate::event::outside::OutsideSignal;
 use crate::event::report::{Liquidity, Report, VenueReason};
 use crate::event::risk::Verdict;
 use crate::event::signal::Direction;
@@ -208,6 +209,17 @@ fn control(instrument: Option<&Instrument>, slot: &Slot, emit: &mut dyn FnMut(Ve
             row.extend([text(&command.who()), text(&command.reason()), text(&command.ticket())]);
             row.push(if command.request == 0 { Cell::None } else { Cell::id(command.request) });
             row.push(Cell::text(crate::risk::describe_outcome(command, &slot.risk)));
+        }
+        Some(InputKind::Outside) => {
+            let said: &OutsideSignal = input.payload();
+            let what = said.direction().map_or_else(
+                || format!("unknown:{}", said.direction),
+                |direction| format!("signal.{} {}", direction.name(), said.confidence),
+            );
+            row.extend([Cell::text("signal"), Cell::text(what), Cell::text("instrument")]);
+            row.extend([text(&said.who()), text(&said.model()), text(&said.trace())]);
+            row.push(if said.request == 0 { Cell::None } else { Cell::id(said.request) });
+            row.push(Cell::None);
         }
         _ => return,
     }

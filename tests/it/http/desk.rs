@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use tickpath::control::plane::view::{
-    Agent, Enablement, ExecutionState, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, Mode, Process, Situation,
-    Transition,
+    Agent, Enablement, ExecutionState, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, MarketNow, Mode, Process,
+    Situation, Transition,
 };
-use tickpath::control::plane::{Accepted, Action, Command, Host, Journaled, Refused, ScopeId, Scrape};
+use tickpath::control::plane::{Accepted, Action, Command, Host, Journaled, Opinion, Refused, ScopeId, Scrape};
 use tickpath::event::input::GateReason;
 use tickpath::event::operator::Scope;
 use tickpath::event::risk::OperatorOutcome;
@@ -281,6 +281,14 @@ impl Host for Desk {
 
     fn command(&self, command: &Command) -> Result<Accepted, Refused> {
         self.inside().take(command)
+    }
+
+    fn opinion(&self, _: &Opinion) -> Result<Accepted, Refused> {
+        Err(Refused::Busy)
+    }
+
+    fn market(&self) -> Vec<MarketNow> {
+        Vec::new()
     }
 
     fn journaled(&self, request: u64) -> Option<Journaled> {
