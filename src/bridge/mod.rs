@@ -7,6 +7,7 @@
 //! | [`tail`] | the journal from a place on, with the instruments as they were then |
 //! | [`status`] | what a bridge tells of itself: how far, how far behind, what is wrong |
 //! | [`redis`] | the event stream |
+//! | [`intake`] | what comes in over Redis |
 //!
 //! A bridge reads the journal, never a ring: what it does can cost the hot path nothing. Its place is kept by the store itself,
 //! together with what it stored (the stream's last id), so the two cannot disagree.
@@ -17,6 +18,7 @@
 
 pub mod config;
 pub mod id;
+pub mod intake;
 pub mod redis;
 pub mod status;
 pub mod tail;

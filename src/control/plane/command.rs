@@ -215,6 +215,25 @@ pub enum Refused {
     Busy,
 }
 
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::KillSwitch { source } => write!(f, "kill_switch_enabled: {source} holds it"),
+            Self::NotReady(state) => write!(f, "agent_state_not_ready:{}", state.name()),
+            Self::MarketDataStale => f.write_str("marketdata_stale"),
+            Self::Unknown { what, given, known } => {
+                write!(f, "no such {what}: `{}`; there is {}", given.escape_debug(), known.join(", "))
+            }
+            Self::LimitChanged { now } => write!(f, "the limit is {now} now"),
+            Self::OutOfRange { what, given, expected } => {
+                write!(f, "`{what}`: `{}`: expected {expected}", given.escape_debug())
+            }
+            Self::Conflict { reason, message } => write!(f, "{reason}: {message}"),
+            Self::Busy => f.write_str("command_lane_full: too many commands wait"),
+        }
+    }
+}
+
 impl Refused {
     /// Why `POST /recover` may not do its work now; `None` if it may (also if the host is READY already).
     pub fn recover(situation: &Situation, heartbeat: &Heartbeat) -> Option<Self> {

@@ -1,0 +1,336 @@
+//! Edge: one message from its bytes to what is to be said of it. Knows nothing of connections.
+
+use super::act::{Answer, Wish, act, what_became};
+use super::config::IntakeConfig;
+use super::keys::Keys;
+use super::seen::{Seen, request_of};
+use crate::acp::inbound::command::{AgentCommand, Response, StateChange};
+use crate::acp::inbound::signal::{Decision, Signal};
+use crate::acp::inbound::task::Task;
+use crate::acp::time::{iso, parse_iso};
+use crate::control::plane::{Host, Opinion, Refused};
+use crate::types::time::{Nanos, SECONDS, UnixNanos};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Messages whose numbers are remembered.
+const SEEN: usize = 65_536;
+
+/// What has become of an item.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Handled<T> {
+    /// It is over: this is to be said.
+    Over(T),
+    /// It was taken, and is in the journal soon: ask again with this number.
+    Taken(u64),
+    /// Not now, for this reason: try again.
+    Later(String),
+}
+
+/// A message that is given up: why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dead(pub String);
+
+/// What is to be said of a message of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It is in the sequence.
+    Followed,
+    /// It is not for us (our own, another host's, or a decision that no host knows).
+    NotOurs,
+    /// Its sender is not one whose signals are followed here.
+    Stranger(String),
+    /// Refused: a dead letter.
+    Refused(String),
+}
+
+/// Reads, checks and does; keeps what must be known to do nothing twice.
+pub struct Desk {
+    host: Arc<dyn Host>,
+    config: IntakeConfig,
+    keys: Keys,
+    seen: Seen,
+    /// What was sent before cannot be told from a repeat.
+    since: UnixNanos,
+}
+
+impl Desk {
+    /// A desk of `host`.
+    pub fn new(host: Arc<dyn Host>, config: IntakeConfig, keys: Keys) -> Self {
+        let since = host.now();
+        Self { host, config, keys, seen: Seen::new(SEEN), since }
+    }
+
+    /// The lists and channels.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &IntakeConfig {
+        &self.config
+    }
+
+    /// Now, for what is written.
+    pub fn now(&self) -> String {
+        iso(self.host.now())
+    }
+
+    /// What became of the command with this number, once it is in the journal.
+    pub fn what_became(&self, request: u64) -> Option<Answer> {
+        what_became(&*self.host, request)
+    }
+
+    /// Refuses what is too old, or too far in the future.
+    fn timely(&self, field: &str, at: UnixNanos, most: Nanos) -> Result<(), Dead> {
+        let now = self.host.now();
+        let (old, ahead) = (now.saturating_sub(at), at.saturating_sub(now));
+        if old > most {
+            return Err(Dead(format!("`{field}`: {} s old: at most {} s are taken", old / SECONDS, most / SECONDS)));
+        }
+        if ahead > self.config.max_age() {
+            return Err(Dead(format!("`{field}`: {} s in the future: is the sender's clock right?", ahead / SECONDS)));
+        }
+        Ok(())
+    }
+
+    /// A task: its outcome. The second value says whether it goes to the dead letters, too.
+    pub fn task(&self, task: &Task) -> Handled<(Task, Option<Dead>)> {
+        let failed = |why: String, dead: bool| {
+            let letter = dead.then(|| Dead(why.clone()));
+            Handled::Over((self.outcome(task, Err(why)), letter))
+        };
+        let Some(agent) = self.keys.agent_for(task.receiver.as_deref()) else {
+            return failed("it is addressed to another host".to_owned(), true);
+        };
+        if let Err(Dead(why)) =
+            self.timely("created_at", task.created_at.saturating_mul(SECONDS), self.config.task_max_age())
+        {
+            return failed(why, true);
+        }
+        let request = request_of("task", &task.task_id);
+        let wish = Wish {
+            request,
+            agent,
+            action: &task.action,
+            payload: &task.payload,
+            who: &task.sender,
+            trace: task.trace(),
+            by: "task",
+        };
+        match act(&*self.host, &self.config, &wish) {
+            Answer::Done(result) => Handled::Over((self.outcome(task, Ok(result)), None)),
+            Answer::Failed(why) => failed(why, false),
+            Answer::Later(why) => Handled::Later(why),
+            Answer::Taken => Handled::Taken(request),
+            Answer::Unknown => failed(unknown("action", &task.action), true),
+        }
+    }
+
+    /// The outcome of a task, as it is published.
+    pub fn outcome(&self, task: &Task, outcome: Result<Value, String>) -> Task {
+        let agent = self.keys.agent_for(task.receiver.as_deref()).unwrap_or("supervisor");
+        let (status, result, error) = match outcome {
+            Ok(result) => ("completed", Some(result), None),
+            Err(error) => ("failed", None, Some(error)),
+        };
+        Task {
+            status: status.to_owned(),
+            result,
+            error,
+            source: Some(self.keys.agent(agent)),
+            timestamp: Some(self.now()),
+            trace_id: Some(task.trace().to_owned()),
+            ..task.clone()
+        }
+    }
+
+    /// A command to `agent`: its response.
+    pub fn command(&self, agent: &str, command: &AgentCommand) -> Handled<(Response, Option<Dead>)> {
+        let failed = |why: String| Handled::Over((self.response(agent, command, Err(why.clone())), Some(Dead(why))));
+        let timely = parse_iso(&command.timestamp)
+            .map_err(|e| Dead(format!("`timestamp`: {e}")))
+            .and_then(|at| self.timely("timestamp", at, self.config.task_max_age()));
+        if let Err(Dead(why)) = timely {
+            return failed(why);
+        }
+        // With its time: engines begin to count anew.
+        let request = request_of("command", &format!("{agent}\n{}\n{}", command.id, command.timestamp));
+        let wish = Wish {
+            request,
+            agent,
+            action: &command.kind,
+            payload: &command.payload,
+            who: "engine",
+            trace: &command.id,
+            by: "command",
+        };
+        match act(&*self.host, &self.config, &wish) {
+            Answer::Done(result) => Handled::Over((self.response(agent, command, Ok(result)), None)),
+            Answer::Failed(why) => Handled::Over((self.response(agent, command, Err(why)), None)),
+            Answer::Later(why) => Handled::Later(why),
+            Answer::Taken => Handled::Taken(request),
+            Answer::Unknown => failed(unknown("type", &command.kind)),
+        }
+    }
+
+    /// An agent's response.
+    pub fn response(&self, agent: &str, command: &AgentCommand, outcome: Result<Value, String>) -> Response {
+        let (status, result, error) = match outcome {
+            Ok(result) => ("completed", Some(result), None),
+            Err(error) => ("failed", None, Some(error)),
+        };
+        Response {
+            id: command.id.clone(),
+            agent_id: self.keys.agent(agent),
+            kind: command.kind.clone(),
+            status: status.to_owned(),
+            result,
+            error,
+            timestamp: self.now(),
+        }
+    }
+
+    /// The state change that a command led to, if it did.
+    pub fn changed(&self, response: &Response, command: &AgentCommand, old: &str) -> Option<StateChange> {
+        let new = command.payload.get("target")?.as_str()?;
+        let done = command.kind == "state_transition" && response.status == "completed" && old != new;
+        done.then(|| StateChange {
+            agent_id: response.agent_id.clone(),
+            old_state: old.to_owned(),
+            new_state: new.to_owned(),
+            timestamp: response.timestamp.clone(),
+        })
+    }
+
+    /// Whether a source is one of this host's own agents.
+    fn is_own(&self, source: &str) -> bool {
+        source.strip_prefix(self.keys.host()).is_some_and(|rest| rest.starts_with('.'))
+    }
+
+    /// When a message was sent, if it is neither old nor of the future nor of before this desk.
+    fn sent(&self, timestamp: &str) -> Result<UnixNanos, String> {
+        let at = parse_iso(timestamp).map_err(|e| format!("`timestamp`: {e}"))?;
+        self.timely("timestamp", at, self.config.max_age()).map_err(|Dead(why)| why)?;
+        if at < self.since {
+            return Err("`timestamp`: before this start: whether it was followed already is not known".to_owned());
+        }
+        Ok(at)
+    }
+
+    /// A signal of the channel.
+    pub fn signal(&mut self, bytes: &[u8]) -> Heard {
+        if self.is_echo(bytes) {
+            return Heard::NotOurs;
+        }
+        let signal = match Signal::read(bytes, self.config.message_bytes as usize) {
+            Ok(signal) => signal,
+            Err(error) => return Heard::Refused(error.to_string()),
+        };
+        if self.is_own(&signal.source) {
+            return Heard::NotOurs;
+        }
+        if !self.config.may_move(&signal.source) {
+            return Heard::Stranger(signal.source);
+        }
+        let (sent, direction) = match (self.sent(&signal.timestamp), signal.direction()) {
+            (Ok(sent), Ok(direction)) => (sent, direction),
+            (Err(why), _) => return Heard::Refused(why),
+            (_, Err(error)) => return Heard::Refused(error.to_string()),
+        };
+        let request = request_of("signal", &format!("{}\n{}", signal.source, signal.trace_id));
+        if !self.seen.is_new(request) {
+            return Heard::Refused(format!("`traceId`: `{}` was sent before", signal.trace_id));
+        }
+        let ttl = signal.ttl_seconds.unwrap_or_else(|| f64::from(self.config.signal_ttl_seconds));
+        let opinion = Opinion {
+            request,
+            instrument: signal.instrument,
+            direction,
+            confidence: signal.confidence,
+            ttl: (ttl * SECONDS as f64) as Nanos,
+            sent,
+            who: signal.source,
+            model: signal.model,
+            trace: signal.trace_id,
+        };
+        match self.host.opinion(&opinion) {
+            Ok(_) => Heard::Followed,
+            Err(refused) => {
+                if refused == Refused::Busy {
+                    // Its sender may send it again.
+                    self.seen.forget(request);
+                }
+                Heard::Refused(refused.to_string())
+            }
+        }
+    }
+
+    /// A decision of the channel.
+    pub fn decision(&mut self, bytes: &[u8]) -> Heard {
+        if self.is_echo(bytes) {
+            return Heard::NotOurs;
+        }
+        let decision = match Decision::read(bytes, self.config.message_bytes as usize) {
+            Ok(decision) => decision,
+            Err(error) => return Heard::Refused(error.to_string()),
+        };
+        if self.is_own(&decision.source) {
+            return Heard::NotOurs;
+        }
+        if !super::act::ACTIONS.contains(&decision.decision.as_str()) {
+            // They are told to all agents; not each is a host's.
+            return Heard::NotOurs;
+        }
+        if !self.config.may_move(&decision.source) {
+            return Heard::Stranger(decision.source);
+        }
+        if let Err(why) = self.sent(&decision.timestamp) {
+            return Heard::Refused(why);
+        }
+        let request = request_of("decision", &format!("{}\n{}", decision.source, decision.trace_id));
+        if !self.seen.is_new(request) {
+            return Heard::Refused(format!("`traceId`: `{}` was sent before", decision.trace_id));
+        }
+        let wish = Wish {
+            request,
+            agent: "supervisor",
+            action: &decision.decision,
+            payload: &decision.payload,
+            who: &decision.source,
+            trace: &decision.trace_id,
+            by: "decision",
+        };
+        match act(&*self.host, &self.config, &wish) {
+            Answer::Done(_) | Answer::Taken => Heard::Followed,
+            Answer::Failed(why) => Heard::Refused(why),
+            Answer::Later(why) => {
+                self.seen.forget(request);
+                Heard::Refused(why)
+            }
+            Answer::Unknown => Heard::NotOurs,
+        }
+    }
+
+    /// Whether the message is surely one that this host published: it is not read further then.
+    fn is_echo(&self, bytes: &[u8]) -> bool {
+        let own = format!("\"source\":\"{}.", self.keys.host());
+        bytes.len() <= 4096 && memchr::memmem::find(bytes, own.as_bytes()).is_some()
+    }
+
+    /// A message of the logs' channel that tells of a refusal.
+    pub fn refusal(&self, channel: &str, why: &str) -> String {
+        json!({
+            "timestamp": self.now(),
+            "level": "warning",
+            "source": self.keys.agent("supervisor"),
+            "event": "message_refused",
+            "fields": {"channel": channel, "reason": why},
+        })
+        .to_string()
+    }
+}
+
+fn unknown(field: &str, given: &str) -> String {
+    format!("`{field}`: `{given}` is no action of this host: expected one of {}", super::act::ACTIONS.join(", "))
+}

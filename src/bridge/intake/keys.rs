@@ -1,0 +1,164 @@
+//! Edge: the lists and channels that the intake uses, spelled as outside agents spell them.
+
+use super::ROSTER;
+use super::config::IntakeConfig;
+use crate::acp::names::Names;
+use std::collections::BTreeMap;
+
+/// Names of one host's intake.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// The shared queue; its notifications have the same name.
+    pub tasks: String,
+    /// What the host has taken of it and not acknowledged.
+    pub processing: String,
+    /// How often a task was begun, by its id.
+    pub attempts: String,
+    /// Tasks that are given up.
+    pub tasks_dead: String,
+    /// Signals.
+    pub signals: String,
+    /// Decisions.
+    pub decisions: String,
+    /// Logs.
+    pub logs: String,
+    /// Responses: published.
+    pub responses: String,
+    /// Responses: kept.
+    pub response_queue: String,
+    /// State changes.
+    pub state_changes: String,
+    /// The stream of commands, responses and transitions.
+    pub audit: String,
+    /// Outcomes that wait for PostgreSQL.
+    pub outcomes: String,
+    done: String,
+    aism: String,
+    host: String,
+    /// Name that a task may be addressed to → agent of the roster that takes it.
+    receivers: BTreeMap<String, &'static str>,
+}
+
+impl Keys {
+    /// Those of the host of `names`, with the engine's keys under `aism`.
+    pub fn new(names: &Names, aism: &str, config: &IntakeConfig) -> Self {
+        let host = names.host();
+        let mut receivers = BTreeMap::new();
+        for agent in ROSTER {
+            receivers.insert(agent.to_owned(), agent);
+            receivers.insert(names.agent(agent), agent);
+        }
+        // The host itself is its supervisor.
+        receivers.insert(host.to_owned(), "supervisor");
+        for (alias, agent) in &config.aliases {
+            if let Some(agent) = ROSTER.iter().find(|name| *name == agent) {
+                receivers.insert(alias.clone(), agent);
+            }
+        }
+        let tasks = names.channel("tasks");
+        Self {
+            processing: format!("{tasks}:processing:{host}"),
+            attempts: format!("{tasks}:attempts:{host}"),
+            tasks_dead: format!("{tasks}:dead"),
+            outcomes: format!("{tasks}:outcomes:{host}"),
+            done: format!("{tasks}:done"),
+            tasks,
+            signals: names.channel("signals"),
+            decisions: names.channel("decisions"),
+            logs: names.channel("logs"),
+            responses: format!("{aism}:engine:responses"),
+            response_queue: format!("{aism}:engine:response_queue"),
+            state_changes: format!("{aism}:events:state_changes"),
+            audit: format!("{aism}:audit"),
+            aism: aism.to_owned(),
+            host: host.to_owned(),
+            receivers,
+        }
+    }
+
+    /// The outcome of a task that was done.
+    pub fn done(&self, task_id: &str) -> String {
+        format!("{}:{task_id}", self.done)
+    }
+
+    /// The id of an agent of this host.
+    pub fn agent(&self, name: &str) -> String {
+        format!("{}.{name}", self.host)
+    }
+
+    /// The host's name.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Commands to an agent of this host.
+    pub fn commands(&self, agent: &str) -> String {
+        format!("{}:agent:{}:commands", self.aism, self.agent(agent))
+    }
+
+    /// Those that were taken and not acknowledged.
+    pub fn commands_processing(&self, agent: &str) -> String {
+        format!("{}:processing", self.commands(agent))
+    }
+
+    /// Those that are given up.
+    pub fn commands_dead(&self, agent: &str) -> String {
+        format!("{}:dead", self.commands(agent))
+    }
+
+    /// An agent's state.
+    pub fn state(&self, agent: &str) -> String {
+        format!("{}:agent:{}:state", self.aism, self.agent(agent))
+    }
+
+    /// Dead letters of a channel.
+    pub fn dead_of(channel: &str) -> String {
+        format!("{channel}:dead")
+    }
+
+    /// Names that a task for this host may be addressed to.
+    pub fn receivers(&self) -> impl Iterator<Item = &str> {
+        self.receivers.keys().map(String::as_str)
+    }
+
+    /// The agent that takes what is addressed to `receiver`; nobody's are the supervisor's. `None`: another host's.
+    pub fn agent_for(&self, receiver: Option<&str>) -> Option<&'static str> {
+        match receiver {
+            None | Some("") => Some("supervisor"),
+            Some(receiver) => self.receivers.get(receiver).copied(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acp::names::PREFIX;
+
+    #[test]
+    fn names_are_the_contracts() {
+        let config = IntakeConfig {
+            aliases: [("agent:003".to_owned(), "market-data".to_owned())].into(),
+            ..IntakeConfig::default()
+        };
+        let keys = Keys::new(&Names::new(PREFIX, "tickpath-1").unwrap(), "aism", &config);
+        assert_eq!(keys.processing, "binaryrogue:tasks:processing:tickpath-1");
+        assert_eq!(keys.tasks_dead, "binaryrogue:tasks:dead");
+        assert_eq!(keys.commands("risk"), "aism:agent:tickpath-1.risk:commands");
+        assert_eq!(keys.commands_dead("risk"), "aism:agent:tickpath-1.risk:commands:dead");
+        assert_eq!(keys.state("risk"), "aism:agent:tickpath-1.risk:state");
+        assert_eq!(keys.response_queue, "aism:engine:response_queue");
+        for (receiver, agent) in [
+            (None, Some("supervisor")),
+            (Some(""), Some("supervisor")),
+            (Some("risk"), Some("risk")),
+            (Some("tickpath-1.risk"), Some("risk")),
+            (Some("tickpath-1"), Some("supervisor")),
+            (Some("agent:003"), Some("market-data")),
+            (Some("tickpath-2.risk"), None),
+            (Some("agent:001"), None),
+        ] {
+            assert_eq!(keys.agent_for(receiver), agent, "{receiver:?}");
+        }
+    }
+}
