@@ -148,6 +148,9 @@ pub struct Config {
     /// The event stream in Redis.
     #[serde(default)]
     pub redis: crate::bridge::config::RedisConfig,
+    /// What is taken of outside agents.
+    #[serde(default)]
+    pub intake: crate::bridge::intake::config::IntakeConfig,
     /// The control plane.
     #[serde(default)]
     pub http: crate::control::http::Config,

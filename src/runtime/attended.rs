@@ -3,10 +3,12 @@
 use super::bridges::Seen;
 use super::cores;
 use super::overseer::{Overseer, OverseerSetup};
+use crate::bridge::intake::status::Status as IntakeStatus;
 use crate::config::{Config, ConfigError};
 use crate::control::http::auth::Tokens;
 use crate::control::http::{self, Plane, PlaneError};
 use crate::control::mode::{self, Mode};
+use crate::control::plane::Host;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -54,12 +56,11 @@ impl Attended {
         if live && tokens()?.is_empty() {
             return Err("mode LIVE needs an admin token, without which nobody can stop it over the control plane; set TICKPATH_ADMIN_TOKEN_FILE".to_owned());
         }
-        let host = || Arc::clone(&self.overseer) as Arc<dyn crate::control::plane::Host>;
-        match http::start(config.clone(), tokens()?, host(), cores::lower_this_thread) {
+        match http::start(config.clone(), tokens()?, self.host(), cores::lower_this_thread) {
             Err(PlaneError::PortTaken(address)) if !config.required && address.port() != 0 => {
                 tracing::warn!("{}; a free port is taken instead", PlaneError::PortTaken(address));
                 let free = http::Config { bind: SocketAddr::new(address.ip(), 0), ..config.clone() };
-                http::start(free, tokens()?, host(), cores::lower_this_thread).map_err(|e| e.to_string())
+                http::start(free, tokens()?, self.host(), cores::lower_this_thread).map_err(|e| e.to_string())
             }
             other => other.map_err(|e| e.to_string()),
         }
@@ -68,6 +69,16 @@ impl Attended {
     /// The bridges that are on, for whoever asks how they stand.
     pub fn show_bridges(&self, bridges: &[Seen]) {
         self.overseer.show_bridges(bridges);
+    }
+
+    /// The running host, for whoever may ask something of it.
+    pub fn host(&self) -> Arc<dyn Host> {
+        Arc::clone(&self.overseer) as Arc<dyn Host>
+    }
+
+    /// How the intake stands, from now on.
+    pub fn show_intake(&self, intake: &Arc<IntakeStatus>) {
+        self.overseer.show_intake(intake);
     }
 
     /// Where the control plane listens.

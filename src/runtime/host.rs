@@ -8,6 +8,7 @@ use super::cores;
 use super::enabling::{Enabling, LimitNow};
 pub use super::host_error::HostError;
 use super::identity;
+use super::intake::{self, Intake};
 use super::opened::Opened;
 use super::overseer::{Clocks, OverseerSetup};
 use super::overseer_plane::Facts;
@@ -87,6 +88,7 @@ pub struct Running {
     pub plane: Option<std::net::SocketAddr>,
     attended: Option<Attended>,
     bridges: Bridges,
+    intake: Option<Intake>,
     thread: std::thread::JoinHandle<Result<Outcome, HostError>>,
 }
 
@@ -212,6 +214,10 @@ pub(super) fn start_with(
         (Some(_), true) => Some(Prepared::new(config, config.host.mode == Mode::Live)?),
         _ => None,
     };
+    let prepared_intake = match &prepared {
+        Some(_) => intake::Prepared::new(config)?,
+        None => None,
+    };
     let settings = Settings::from_env(|name| std::env::var(name).ok()).map_err(|e| ConfigError::room("http", e))?;
     let facts = Facts::new(config, &epoch_start, limits);
     let generated = matches!(source, Source::Generated);
@@ -266,6 +272,7 @@ pub(super) fn start_with(
                 _ => config.host.statement_interval(),
             },
             difference: restored.difference(),
+            journaled_before: restored.requests.iter().copied().collect(),
             halt: HaltSources::from_env(|name| std::env::var_os(name)),
             settings,
             clocks: Clocks::default(),
@@ -304,8 +311,21 @@ pub(super) fn start_with(
             return Err(HostError::Thread(format!("cannot start a bridge: {error}")));
         }
     };
+    let mut intake = None;
     if let Some(attended) = &attended {
         attended.show_bridges(bridges.seen());
+        if let Some(prepared) = prepared_intake {
+            match prepared.start(attended.host()) {
+                Ok(begun) => {
+                    attended.show_intake(begun.status());
+                    intake = Some(begun);
+                }
+                Err(error) => {
+                    finish.join(first_sequence - 1);
+                    return Err(HostError::Thread(format!("cannot start the intake: {error}")));
+                }
+            }
+        }
     }
     let side = VenueSide::new(orders, exchange, latency, durable, config.topology.instruments_max)
         .with_patience(patience)
@@ -362,6 +382,7 @@ pub(super) fn start_with(
         plane,
         attended,
         bridges,
+        intake,
         thread,
     })
 }
@@ -474,8 +495,10 @@ impl Running {
     /// # Errors
     /// [`HostError`].
     pub fn wait(self) -> Result<Outcome, HostError> {
-        let Self { thread, attended, bridges, .. } = self;
+        let Self { thread, attended, bridges, intake, .. } = self;
         let outcome = thread.join();
+        // Nothing can be taken any more; what was taken and is not over waits for the next start.
+        drop(intake);
         // The journal is closed: they write what is left, and end.
         drop(bridges);
         drop(attended);

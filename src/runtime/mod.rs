@@ -46,6 +46,7 @@ pub mod identity;
 pub mod inflow;
 #[cfg(test)]
 mod kill_delivery_tests;
+pub mod intake;
 pub mod loader;
 pub mod opened;
 pub mod outlet;

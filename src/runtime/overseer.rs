@@ -14,6 +14,7 @@ use super::recorder::View;
 use super::recovery::StandingKill;
 use super::simulation::LoopProgress;
 use super::watching::{Seen, Watching};
+use crate::bridge::intake::status::Status as IntakeStatus;
 use crate::control::alerts::{Alerts, Change};
 use crate::control::clock_guard::{ClockGuard, Limits as ClockLimits, Reading};
 use crate::control::clock_sync::{Sync as Synced, read_clocks, read_sync};
@@ -23,6 +24,7 @@ use crate::control::halt_watch::HaltWatch;
 use crate::control::kill::{Act, KillSwitch};
 use crate::control::market_health::{MarketHealth, Settings};
 use crate::control::mode::Mode;
+use crate::control::plane::Journaled;
 use crate::control::plane::view::Enablement;
 use crate::control::state::{Backoff, Machine};
 use crate::control::ticks::{Stream, Ticks};
@@ -90,6 +92,8 @@ pub struct OverseerSetup {
     pub clocks: Clocks,
     /// What earlier process starts left behind that differs from what the venue held, in words.
     pub difference: Option<String>,
+    /// What became of the last commands of earlier process starts, by their request.
+    pub journaled_before: BTreeMap<u64, Journaled>,
     /// Kills of earlier process starts that nobody has released.
     pub kills: BTreeMap<KillScope, StandingKill>,
 }
@@ -125,6 +129,10 @@ pub struct Overseer {
     /// Instruments whose price alone is not fresh, by name, with what is missing.
     pub(super) stale_instruments: Mutex<Vec<(String, Stream)>>,
     pub(super) bridges: Mutex<Vec<Bridge>>,
+    /// How the intake of outside agents' messages stands, if it is on.
+    pub(super) intake: Mutex<Option<Arc<IntakeStatus>>>,
+    /// What became of the last commands of earlier process starts, by their request.
+    pub(super) journaled_before: BTreeMap<u64, Journaled>,
     watching: Mutex<Watching>,
     pub(super) outlet: Arc<OutletCounters>,
     pub(super) health: MarketHealth,
@@ -207,6 +215,8 @@ impl Overseer {
             alerts: Mutex::default(),
             stale_instruments: Mutex::default(),
             bridges: Mutex::default(),
+            intake: Mutex::default(),
+            journaled_before: setup.journaled_before,
             watching: Mutex::default(),
             outlet: setup.outlet,
             health: MarketHealth::new(Arc::clone(&setup.ticks), settings),
@@ -263,6 +273,11 @@ impl Overseer {
     /// The bridges that are on.
     pub fn show_bridges(&self, bridges: &[Bridge]) {
         bridges.clone_into(&mut lock(&self.bridges));
+    }
+
+    /// How the intake stands, from now on.
+    pub fn show_intake(&self, intake: &Arc<IntakeStatus>) {
+        *lock(&self.intake) = Some(Arc::clone(intake));
     }
 
     /// Both clocks.

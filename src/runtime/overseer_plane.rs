@@ -358,6 +358,7 @@ impl Host for Overseer {
             faults,
             warnings: self.halt.current().warnings,
             bridges: self.bridges_now(view.journaled),
+            intake: lock(&self.intake).as_ref().map(|status| status.get()),
         }
     }
 
@@ -585,6 +586,9 @@ impl Host for Overseer {
     }
 
     fn journaled(&self, request: u64) -> Option<Journaled> {
+        if let Some(before) = self.journaled_before.get(&request) {
+            return Some(*before);
+        }
         let view = lock(&self.view);
         let record = view.operators.iter().rev().find(|r| r.command.request == request)?;
         let outcome = OperatorOutcome::from_code(record.outcome).unwrap_or(OperatorOutcome::NotUnderstood);

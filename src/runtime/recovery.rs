@@ -3,6 +3,7 @@
 use super::group::Stages;
 use crate::config::Mode;
 use crate::control::gate::KillScope;
+use crate::control::plane::Journaled;
 use crate::event::definition::Definition;
 use crate::event::execution::{Agreement, differs};
 use crate::event::input::{EpochStart, GateChange, GateReason, Input, InputKind};
@@ -13,7 +14,7 @@ use crate::types::ids::{InstrumentId, Sequence, SourceId};
 use crate::types::instrument::Instrument;
 use crate::types::price::{Px, Qty};
 use crate::types::time::UnixNanos;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 /// What was recovered.
@@ -34,9 +35,14 @@ pub struct Restored {
     /// In what the venue and the host held something else, by instrument (`NONE`: all orders) and process start, as long as
     /// nothing has ended it.
     pub differences: BTreeMap<(InstrumentId, u64), String>,
+    /// What became of the last commands that had a number, the oldest first.
+    pub requests: VecDeque<(u64, Journaled)>,
     /// Records read.
     pub records: u64,
 }
+
+/// Commands of which it is remembered what became of them.
+const REQUESTS_KEPT: usize = 1024;
 
 /// A kill that nobody has released.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +81,7 @@ pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError
             }
         }
         restored.remember_kills(&entry.input);
+        restored.remember_request(&entry);
         restored.remember_differences(&entry);
         if let Some(audit) = &entry.audit {
             if entry.input.instrument.is_some() && audit.risk.px.0 > 0 {
@@ -120,6 +127,20 @@ impl Restored {
         let texts: Vec<String> =
             self.differences.iter().map(|((_, epoch), text)| format!("{text} (in start {epoch})")).collect();
         (!texts.is_empty()).then(|| format!("the venue and the host differed before this start: {}", texts.join("; ")))
+    }
+
+    /// An agent whose command was taken, and whose host ended before it could say so, gives the command again.
+    fn remember_request(&mut self, entry: &Entry) {
+        let (InputKind::Operator, Some(audit)) = (entry.input.kind().unwrap_or(InputKind::Epoch), &entry.audit) else {
+            return;
+        };
+        let request = entry.input.payload::<OperatorCommand>().request;
+        if request != 0 {
+            if self.requests.len() == REQUESTS_KEPT {
+                self.requests.pop_front();
+            }
+            self.requests.push_back((request, Journaled { sequence: entry.sequence, outcome: audit.risk.outcome() }));
+        }
     }
 
     /// A kill is latched beyond the process: only a person's release ends it.

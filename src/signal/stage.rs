@@ -382,7 +382,7 @@ mod tests {
         assert_eq!(read(tick(&mut scene, 20)), (1, Direction::Long, 0), "it has ended");
         assert_eq!(read(say(&mut scene, 21, Direction::Short, 0.5, 21, 80)).0, 0, "it was over when it came");
         say(&mut scene, 22, Direction::Short, 0.5, 99, 81);
-        scene.input.instrument = InstrumentId(1);
+        scene.input = Input::new(InputKind::Quote, SourceId::FEED_FIRST, InstrumentId(1), 23, &Nothing {});
         assert_eq!(read(scene.step()).2, 0, "of one instrument alone");
         scene.input = Input::new(InputKind::Epoch, SourceId::COMMAND, InstrumentId::NONE, 23, &Nothing {});
         scene.step();

@@ -12,6 +12,7 @@ mod feature_lean;
 mod feature_signal;
 mod generated;
 mod http;
+mod intake;
 mod kill;
 mod live;
 mod market_candles;

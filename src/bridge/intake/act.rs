@@ -134,11 +134,15 @@ impl Wish<'_> {
                             "`payload.size`: `{given}`: expected a decimal as text (a float is not exact)"
                         )));
                     }
-                    None => return Err(Answer::Failed("`payload.size` is missing: expected a decimal as text".to_owned())),
+                    None => {
+                        return Err(Answer::Failed("`payload.size` is missing: expected a decimal as text".to_owned()));
+                    }
                 };
                 let ttl = self.payload.get("ttl_seconds").and_then(Value::as_f64);
                 let Some(ttl) = ttl.filter(|ttl| *ttl > 0.0 && *ttl <= TTL_MAX) else {
-                    return Err(Answer::Failed("`payload.ttl_seconds`: expected more than 0, at most 86400".to_owned()));
+                    return Err(Answer::Failed(
+                        "`payload.ttl_seconds`: expected more than 0, at most 86400".to_owned(),
+                    ));
                 };
                 plain(Action::Target { size, ttl: (ttl * SECONDS as f64) as i64 })
             }
@@ -171,9 +175,9 @@ fn may(config: &IntakeConfig, command: &Command, who: &str) -> Result<(), String
         Action::Kill { flatten: false } | Action::CancelAll | Action::Restrict => Ok(()),
         Action::SetState(ScopeState::Halted | ScopeState::Reducing) => Ok(()),
         // Lifts a stop: from nobody.
-        Action::SetState(ScopeState::Active) => Err(
-            "a stop is lifted by a person: POST /state/{scope} on the control plane".to_owned(),
-        ),
+        Action::SetState(ScopeState::Active) => {
+            Err("a stop is lifted by a person: POST /state/{scope} on the control plane".to_owned())
+        }
         _ if config.may_move(who) => Ok(()),
         _ => Err(format!("`{who}` may not move positions: it is not in `[intake] agents` of this host")),
     }

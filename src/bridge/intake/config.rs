@@ -66,8 +66,13 @@ impl IntakeConfig {
         let in_range = |value: u32, range: std::ops::RangeInclusive<u32>| range.contains(&value);
         check(self.agents.iter().all(|name| is_name(name)), "agents", "names of 1 to 48 characters A-Za-z0-9._@-:")?;
         check(self.agents.len() <= 1024, "agents", "at most 1024 names")?;
-        let aliases = || self.aliases.iter().all(|(name, agent)| is_name(name) && super::ROSTER.contains(&agent.as_str()));
-        check(aliases(), "aliases", "name = one of market-data, feature, signal, risk, execution, supervisor, compliance")?;
+        let aliases =
+            || self.aliases.iter().all(|(name, agent)| is_name(name) && super::ROSTER.contains(&agent.as_str()));
+        check(
+            aliases(),
+            "aliases",
+            "name = one of market-data, feature, signal, risk, execution, supervisor, compliance",
+        )?;
         check(in_range(self.message_bytes, 256..=1_000_000), "message_bytes", "256..=1000000")?;
         check(in_range(self.max_age_ms, 1..=3_600_000), "max_age_ms", "1..=3600000")?;
         check(in_range(self.task_max_age_seconds, 1..=604_800), "task_max_age_seconds", "1..=604800")?;

@@ -61,6 +61,11 @@ impl Desk {
         Self { host, config, keys, seen: Seen::new(SEEN), since }
     }
 
+    /// Whether the host knows its instruments: what comes before would be refused for naming one.
+    pub fn is_up(&self) -> bool {
+        !self.host.market().is_empty()
+    }
+
     /// The lists and channels.
     pub fn keys(&self) -> &Keys {
         &self.keys

@@ -122,11 +122,7 @@ pub async fn begin(at: &mut MultiplexedConnection, keys: &Keys, task_id: &str) -
 ///
 /// # Errors
 /// [`Trouble`].
-pub async fn outcome_of(
-    at: &mut MultiplexedConnection,
-    keys: &Keys,
-    task_id: &str,
-) -> Result<Option<String>, Trouble> {
+pub async fn outcome_of(at: &mut MultiplexedConnection, keys: &Keys, task_id: &str) -> Result<Option<String>, Trouble> {
     Ok(redis::cmd("GET").arg(keys.done(task_id)).query_async(at).await?)
 }
 

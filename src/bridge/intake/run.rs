@@ -29,6 +29,8 @@ const WAITING_MAX: usize = 64;
 const ROUND: usize = 64;
 /// So long a command may take into the journal before it counts as not done now.
 const JOURNALED_WITHIN: Duration = Duration::from_secs(5);
+/// So long the host may take to know its instruments; one without any is listened for all the same.
+const UP_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks whether a command is in the journal.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 /// Senders that are not followed and of whom it was told.
@@ -88,6 +90,10 @@ pub async fn run(setup: Setup) {
 
 impl Intake {
     async fn sessions(&mut self) {
+        let begun = Instant::now();
+        while !self.setup.desk.is_up() && begun.elapsed() < UP_WITHIN {
+            tokio::time::sleep(ASK_EVERY).await;
+        }
         let mut pause = AGAIN.0;
         loop {
             let begun = Instant::now();
@@ -199,7 +205,9 @@ impl Intake {
         let desk = &self.setup.desk;
         let task = match Task::read(&bytes, desk.config().message_bytes as usize) {
             Ok(task) => task,
-            Err(error) => return self.bury(at, &keys.processing, &keys.tasks_dead, &keys.tasks, &bytes, &error.0).await,
+            Err(error) => {
+                return self.bury(at, &keys.processing, &keys.tasks_dead, &keys.tasks, &bytes, &error.0).await;
+            }
         };
         if let Some(outcome) = queue::outcome_of(at, keys, &task.task_id).await? {
             // It was done, and its acknowledgement was lost; or its sender sent it twice.
@@ -433,8 +441,7 @@ impl Intake {
             return Ok(true);
         }
         let is_signal = channel == keys.signals;
-        let heard =
-            if is_signal { self.setup.desk.signal(bytes) } else { self.setup.desk.decision(bytes) };
+        let heard = if is_signal { self.setup.desk.signal(bytes) } else { self.setup.desk.decision(bytes) };
         match heard {
             Heard::NotOurs => {}
             Heard::Followed => {

@@ -79,6 +79,31 @@ pub struct BridgeNow {
     pub warnings: Vec<String>,
 }
 
+/// What comes in over Redis.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct IntakeNow {
+    /// Whether it listens now.
+    pub listening: bool,
+    /// Connections begun.
+    pub connections: u64,
+    /// Tasks whose outcome was told.
+    pub tasks: u64,
+    /// Commands that were answered.
+    pub commands: u64,
+    /// Signals that went into the sequence.
+    pub signals: u64,
+    /// Decisions that went into the sequence.
+    pub decisions: u64,
+    /// Tries that were put off.
+    pub retries: u64,
+    /// Messages that were refused or given up, with a dead letter each.
+    pub dead: u64,
+    /// Signals and decisions of senders that the configuration does not name.
+    pub strangers: u64,
+    /// What is wrong, and what to do; empty if nothing is.
+    pub trouble: String,
+}
+
 /// The process and its basic figures.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Process {
@@ -114,6 +139,8 @@ pub struct Process {
     pub warnings: Vec<String>,
     /// The bridges that are on.
     pub bridges: Vec<BridgeNow>,
+    /// How the intake of outside agents' messages stands; null if it is off.
+    pub intake: Option<IntakeNow>,
 }
 
 /// An instrument's market, as of its last input. Prices and quantities are exact decimals.
