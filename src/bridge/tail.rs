@@ -1,11 +1,13 @@
 //! Edge: the journal from a place on, while it is written, with the instruments as they were defined then.
 
+use super::account::Accounts;
 use super::id::Id;
 use crate::event::definition::Definition;
 use crate::event::input::InputKind;
 use crate::journal::{Entry, JournalError, Loss, Reader};
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -26,6 +28,9 @@ pub struct Tail {
     instruments: Vec<Option<Instrument>>,
     /// The first sequence of each process start, and its number; rising.
     epochs: Vec<(u64, u64)>,
+    accounts: Accounts,
+    /// Instruments whose account changed with the entries taken, since it was asked last.
+    touched: BTreeSet<InstrumentId>,
     /// Sequences that the journal no longer has (retention, or a full disk), passed over here.
     missing: u64,
 }
@@ -50,6 +55,8 @@ impl Tail {
             last: 0,
             instruments: Vec::new(),
             epochs: Vec::new(),
+            accounts: Accounts::default(),
+            touched: BTreeSet::new(),
             missing: 0,
         };
         if last == Id::default() {
@@ -79,6 +86,9 @@ impl Tail {
     fn learn(&mut self, entry: &Entry) {
         if self.epochs.last().is_none_or(|(_, epoch)| *epoch != entry.epoch) {
             self.epochs.push((entry.sequence, entry.epoch));
+        }
+        if self.accounts.learn(entry) {
+            self.touched.insert(entry.input.instrument);
         }
         let Some(instrument) = definition(entry) else { return };
         let at = instrument.id.index();
@@ -141,6 +151,21 @@ impl Tail {
     /// The newest process start that was met; 0 = none.
     pub fn newest_epoch(&self) -> u64 {
         self.epochs.last().map_or(0, |(_, epoch)| *epoch)
+    }
+
+    /// What is held, and whether the gate is open, behind the entries taken.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Instruments whose account changed with the entries taken, since it was asked last (at first: all that were ever touched).
+    pub fn take_touched(&mut self) -> BTreeSet<InstrumentId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// All instruments, as they are defined so far.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        self.instruments.iter().flatten()
     }
 
     /// How many sequences were passed over since it was asked last, since the journal does not have them.
