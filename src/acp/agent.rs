@@ -137,7 +137,8 @@ mod tests {
         let text = serde_json::to_string(&told).unwrap();
         assert!(text.contains(r#""latency_ns":{"risk":{"count":1,"p50":2,"#), "{text}");
         assert_eq!(serde_json::from_str::<Measurements<'_>>(&text).unwrap(), told);
-        let entry = AuditEntry { head: head(), kind: "transition", agent_id: "h.execution".into(), data: "{}".to_owned() };
+        let entry =
+            AuditEntry { head: head(), kind: "transition", agent_id: "h.execution".into(), data: "{}".to_owned() };
         assert_eq!(entry.values()[..3], ["transition", "h.execution", "1970-01-01T00:00:00.000000+00:00"]);
     }
 }

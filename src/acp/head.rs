@@ -30,7 +30,6 @@ impl Head<'static> {
             sequence,
         }
     }
-
 }
 
 impl Head<'_> {

@@ -139,7 +139,9 @@ mod tests {
         let candle = Candle { open: Px(1), high: Px(4), low: Px(1), close: Px(2), volume: Qty(9), ..Candle::default() };
         let told = CandleClosed::of(head(), "X.SIM", "1s", &candle, Scales(None));
         let text = serde_json::to_string(&told).unwrap();
-        assert!(text.contains(r#""interval":"1s","open_time":"1970-01-01T00:00:00.000000+00:00","open":"1","high":"4""#));
+        assert!(
+            text.contains(r#""interval":"1s","open_time":"1970-01-01T00:00:00.000000+00:00","open":"1","high":"4""#)
+        );
         let names = ["ofi", "rsi"].map(str::to_owned);
         let told = Vector::of(head(), "X.SIM", &names, &[0.5], 0b01);
         let text = serde_json::to_string(&told).unwrap();

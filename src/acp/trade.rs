@@ -188,7 +188,8 @@ mod tests {
         (risk.check, risk.value, risk.limit, risk.side) = (3, 5, 4, Side::Sell.code());
         (risk.avg_px_e4, risk.realized, risk.unrealized, risk.money_decimals) = (1_005_000, -1250, 300, 2);
         execution.updated = 1;
-        (execution.update.last_qty, execution.update.last_px, execution.update.side) = (Qty(2), Px(101), Side::Buy.code());
+        (execution.update.last_qty, execution.update.last_px, execution.update.side) =
+            (Qty(2), Px(101), Side::Buy.code());
         (execution.update.state, execution.update.cum_qty) = (OrderState::Filled.code(), Qty(2));
         report.fee = -7;
         (risk, execution, report)
@@ -205,7 +206,10 @@ mod tests {
         let head = || Head::said("h", "risk", 0, 1, 2);
         let target = Target { head: head(), decided: Decided::of("X.SIM", &risk, Scales(None)) };
         let text = serde_json::to_string(&target).unwrap();
-        assert_eq!(names(&text)[..7], ["timestamp", "source", "traceId", "sequence", "instrument", "verdict", "target"]);
+        assert_eq!(
+            names(&text)[..7],
+            ["timestamp", "source", "traceId", "sequence", "instrument", "verdict", "target"]
+        );
         assert_eq!(serde_json::from_str::<Target<'_>>(&text).unwrap(), target);
         assert_eq!((target.decided.target.as_str(), target.decided.side.as_deref()), ("-3", Some("sell")));
 

@@ -128,7 +128,10 @@ mod tests {
     }
 
     fn numbers(notices: &[Notice]) -> Vec<String> {
-        notices.iter().filter_map(|n| if let Word::Trouble { text, .. } = &n.word { Some(text.clone()) } else { None }).collect()
+        notices
+            .iter()
+            .filter_map(|n| if let Word::Trouble { text, .. } = &n.word { Some(text.clone()) } else { None })
+            .collect()
     }
 
     #[test]
@@ -155,7 +158,8 @@ mod tests {
             notices.state(1, "execution", state, "started", "why");
         }
         let said: Vec<Word> = notices.take(9).into_iter().map(|n| n.word).collect();
-        let word = |old, new| Word::State { agent: "execution", old, new, trigger: "started", reason: "why".to_owned() };
+        let word =
+            |old, new| Word::State { agent: "execution", old, new, trigger: "started", reason: "why".to_owned() };
         assert_eq!(said, [word("UNKNOWN", "INIT"), word("INIT", "READY")]);
         assert_eq!(notices.states(), [("execution", "READY")]);
     }

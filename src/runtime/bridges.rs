@@ -14,8 +14,8 @@ use crate::control::notices::Notices;
 use crate::control::secret;
 use redis::Client;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// How the names of the bridges' threads begin: a panic there ends a bridge, not the host.

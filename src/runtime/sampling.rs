@@ -10,7 +10,7 @@ use crate::feature::FeatureStage;
 use crate::journal::{Entry, JournalError, Reader};
 use crate::market::MarketStage;
 use crate::types::ids::InstrumentId;
-use crate::types::time::{MILLIS, Nanos, NO_TIME, UnixNanos};
+use crate::types::time::{MILLIS, NO_TIME, Nanos, UnixNanos};
 use bytemuck::Zeroable;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,11 +123,7 @@ impl StageSampler {
         });
         let vector = due.map(|given| {
             *given = input.ts_recv;
-            FeatureVector {
-                names: Arc::clone(&warm.names),
-                values: self.features.values,
-                warm: self.features.warm,
-            }
+            FeatureVector { names: Arc::clone(&warm.names), values: self.features.values, warm: self.features.warm }
         });
         let instrument: InstrumentId = input.instrument;
         (!candles.is_empty() || vector.is_some()).then_some(Sample { instrument, candles, vector })
@@ -152,7 +148,10 @@ impl Sampler for StageSampler {
         };
         if let Err(cold) = begun {
             self.warm = None;
-            tracing::info!("no candles and features of event {} and on, until the next start of the host: {cold}", entry.sequence);
+            tracing::info!(
+                "no candles and features of event {} and on, until the next start of the host: {cold}",
+                entry.sequence
+            );
         }
         self.run(entry)
     }

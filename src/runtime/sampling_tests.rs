@@ -75,7 +75,8 @@ fn over_a_hole_it_waits_for_the_next_start() {
     while reader.next(&mut entry).unwrap() {
         entries.push(entry);
     }
-    let given = |sampler: &mut StageSampler, range: &[Entry]| range.iter().filter(|e| sampler.take(e).is_some()).count();
+    let given =
+        |sampler: &mut StageSampler, range: &[Entry]| range.iter().filter(|e| sampler.take(e).is_some()).count();
     assert!(given(&mut sampler, &entries[..1_000]) > 0);
     // Of another process start, whose beginning the journal does not have.
     for entry in &mut entries {

@@ -149,10 +149,8 @@ impl Mirror {
         }
         let verdict = audit.risk.verdict();
         if verdict != Verdict::None {
-            let target = Target {
-                head: event.head(self.names.host(), "risk"),
-                decided: Decided::of(name, &audit.risk, scales),
-            };
+            let target =
+                Target { head: event.head(self.names.host(), "risk"), decided: Decided::of(name, &audit.risk, scales) };
             publisher.say(batch, Topic::Target, &target);
             if publisher.wants(Topic::Decisions) || publisher.wants(Topic::Logs) {
                 let payload = serde_json::to_value(&target.decided).unwrap_or_default();
@@ -179,8 +177,7 @@ impl Mirror {
         let data = json!({ "event": "gate", "reason": reason, "closed": closed });
         self.audit(batch, event, "transition", &data);
         if speaks {
-            let (level, what) =
-                if closed { (Level::Warning, "gate.closed") } else { (Level::Info, "gate.opened") };
+            let (level, what) = if closed { (Level::Warning, "gate.closed") } else { (Level::Info, "gate.opened") };
             self.log(batch, publisher, event, "risk", level, what, json!({ "reason": reason }));
         }
     }
@@ -218,7 +215,9 @@ impl Mirror {
         let wanted: &OperatorCommand = event.entry.input.payload();
         let mut data: Value = serde_json::from_str(event.field("data")).unwrap_or_default();
         data["instrument"] = event.field("instrument").into();
-        data["outcome"] = word(OperatorOutcome::from_code(audit.risk.operator).map(OperatorOutcome::name), audit.risk.operator).into();
+        data["outcome"] =
+            word(OperatorOutcome::from_code(audit.risk.operator).map(OperatorOutcome::name), audit.risk.operator)
+                .into();
         self.audit(batch, event, "command", &data);
         if speaks {
             let action = word(wanted.action().map(OperatorAction::name), wanted.action);
@@ -226,7 +225,14 @@ impl Mirror {
         }
     }
 
-    fn decision(&self, batch: &mut Batch<'_>, publisher: &mut Publisher, event: &Event<'_>, what: &str, payload: Value) {
+    fn decision(
+        &self,
+        batch: &mut Batch<'_>,
+        publisher: &mut Publisher,
+        event: &Event<'_>,
+        what: &str,
+        payload: Value,
+    ) {
         let head = event.head(self.names.host(), "risk");
         publisher.say(batch, Topic::Decisions, &Decision { head, decision: what.into(), payload });
     }

@@ -61,12 +61,8 @@ impl Positions {
             return;
         }
         self.refreshed = Some(Instant::now());
-        let held: BTreeMap<InstrumentId, Held> = tail
-            .accounts()
-            .all()
-            .filter(|(_, held)| held.risk.position.0 != 0)
-            .map(|(id, held)| (id, *held))
-            .collect();
+        let held: BTreeMap<InstrumentId, Held> =
+            tail.accounts().all().filter(|(_, held)| held.risk.position.0 != 0).map(|(id, held)| (id, *held)).collect();
         if held.is_empty() {
             return;
         }
