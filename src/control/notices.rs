@@ -56,6 +56,7 @@ struct Waiting {
     queue: VecDeque<Notice>,
     dropped: u64,
     states: BTreeMap<&'static str, &'static str>,
+    closed: bool,
 }
 
 /// The queue. Whoever puts something in never waits for whoever takes it out.
@@ -71,6 +72,9 @@ impl Notices {
     /// Puts one in. Where there is no room the oldest goes, and is counted.
     pub fn put(&self, at: UnixNanos, word: Word) {
         let mut waiting = self.lock();
+        if waiting.closed {
+            return;
+        }
         if let Word::State { agent, new, .. } = &word {
             waiting.states.insert(agent, new);
         }
@@ -111,6 +115,23 @@ impl Notices {
     /// How many have gone for want of room, since it was asked last.
     pub fn take_dropped(&self) -> u64 {
         std::mem::take(&mut self.lock().dropped)
+    }
+
+    /// Says that all agents are `OFFLINE` since the host ends, and takes in nothing more: whoever still looks at the host would
+    /// tell otherwise.
+    pub fn close(&self, at: UnixNanos) {
+        for (agent, old) in self.states().into_iter().filter(|(_, old)| *old != "OFFLINE") {
+            self.put(
+                at,
+                Word::State { agent, old, new: "OFFLINE", trigger: "end", reason: "the host ends".to_owned() },
+            );
+        }
+        self.lock().closed = true;
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.lock().queue.is_empty()
     }
 
     /// The state that each agent was last said to be in.
@@ -162,5 +183,9 @@ mod tests {
             |old, new| Word::State { agent: "execution", old, new, trigger: "started", reason: "why".to_owned() };
         assert_eq!(said, [word("UNKNOWN", "INIT"), word("INIT", "READY")]);
         assert_eq!(notices.states(), [("execution", "READY")]);
+        notices.close(2);
+        notices.state(3, "execution", "READY", "started", "why");
+        assert_eq!((notices.take(9).len(), notices.states()), (1, vec![("execution", "OFFLINE")]));
+        assert!(notices.is_empty());
     }
 }

@@ -43,9 +43,9 @@ fn it_gives_what_the_stages_gave_also_from_the_middle_on() {
     let found = sampled(dir.path(), 0);
     let mut expected = Found::default();
     playback::play(dir.path(), &Settings::Recorded, |slot, _| {
-        for at in 0..4 {
+        for (at, name) in CANDLE_NAMES.into_iter().enumerate() {
             if slot.market.closed_mask >> at & 1 == 1 {
-                expected.0.insert((slot.input.sequence, CANDLE_NAMES[at]), format!("{:?}", slot.market.closed[at]));
+                expected.0.insert((slot.input.sequence, name), format!("{:?}", slot.market.closed[at]));
             }
         }
         let values = slot.features.values.iter().map(|v| v.to_bits()).chain([slot.features.warm]).collect();

@@ -10,6 +10,7 @@ use crate::event::input::{EpochStart, InputKind};
 use crate::event::risk::RiskSection;
 use crate::journal::{Entry, Reader};
 use crate::metric::latency::SPANS;
+use crate::signal::config::ModelConfig;
 use crate::types::ids::InstrumentId;
 use crate::types::time::UnixNanos;
 use std::collections::BTreeMap;
@@ -60,7 +61,8 @@ impl Sight for HostSight {
     }
 
     fn models(&self, epoch: u64) -> Vec<String> {
-        self.config_of(epoch).map(|c| c.signal.models.iter().map(|model| model.tag()).collect()).unwrap_or_default()
+        let config = self.config_of(epoch);
+        config.map(|c| c.signal.models.iter().map(ModelConfig::tag).collect()).unwrap_or_default()
     }
 
     fn accounts(&self) -> Vec<(InstrumentId, RiskSection, UnixNanos)> {

@@ -329,6 +329,8 @@ fn a_kill_is_heard_everywhere_and_positions_are_those_of_the_host() {
     state("tickpath-1.risk", "OPEN");
     host.stop();
     let last = settle(&server, &host.journal());
+    assert_eq!(server.ask(&["GET", "aism:agent:tickpath-1.execution:state"]), "OFFLINE");
+    assert_eq!(server.ask(&["GET", "aism:agent:tickpath-1.risk:state"]), "OFFLINE");
     are_whole(&ear.end(), last);
     audit_is_exact(&server);
     let audit = entries(&server, "aism:audit");

@@ -54,6 +54,8 @@ pub struct Outgoing {
     /// Whether states must be said anew: the connection is.
     states_due: bool,
     measured: Instant,
+    /// The host has ended.
+    ends: bool,
     /// Events of this batch that were written without messages, and whether it was told that there are any.
     left_out: (u64, bool),
     /// The last thing that the server would not do, which was told.
@@ -79,6 +81,7 @@ impl Outgoing {
             under_way: Vec::new(),
             states_due: true,
             measured: Instant::now(),
+            ends: false,
             left_out: (0, false),
             refused: String::new(),
         }
@@ -133,7 +136,7 @@ impl Outgoing {
             for (agent, state) in self.notices.states() {
                 teller.set_state(agent, state);
             }
-            if let Some(gate) = tail.accounts().gate() {
+            if let Some(gate) = tail.accounts().gate().filter(|_| !self.ends) {
                 teller.set_state(GATE_AGENT, gate_state(gate));
             }
         }
@@ -181,6 +184,24 @@ impl Outgoing {
         self.notices.put_back(std::mem::take(&mut self.under_way));
         self.publisher.take_published();
         (self.left_out.0, self.states_due) = (0, true);
+    }
+
+    /// The host ends, and all its events are written: says so of its agents.
+    pub fn farewell(&mut self, tail: &Tail) {
+        if std::mem::replace(&mut self.ends, true) {
+            return;
+        }
+        let at = read_clocks().wall;
+        if let Some(gate) = tail.accounts().gate() {
+            let (old, reason) = (gate_state(gate), "the host ends".to_owned());
+            self.notices.put(at, Word::State { agent: GATE_AGENT, old, new: "OFFLINE", trigger: "end", reason });
+        }
+        self.notices.close(at);
+    }
+
+    /// Whether all that was to be said is said.
+    pub fn has_said_all(&self) -> bool {
+        self.notices.is_empty()
     }
 
     /// Says that the bridge has a trouble, once it can.

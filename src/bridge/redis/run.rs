@@ -261,7 +261,10 @@ impl Writer<'_> {
             if written > 0 {
                 self.hold_back(written, begun).await;
             } else if ended {
-                return Ok(Over::Done);
+                self.outgoing.farewell(&self.tail);
+                if self.outgoing.has_said_all() || self.last == Id::default() {
+                    return Ok(Over::Done);
+                }
             } else {
                 tokio::time::sleep(IDLE).await;
             }
@@ -274,7 +277,7 @@ impl Writer<'_> {
         let limit = self.setup.durable.load(Ordering::Acquire);
         let mut batch = self.stream.batch(self.setup.config.batch as usize);
         let mut last = self.last;
-        while batch.len() < self.setup.config.batch as usize && batch.bytes() < BATCH_BYTES {
+        while batch.entries() < self.setup.config.batch as usize && batch.bytes() < BATCH_BYTES {
             let Some(entry) = self.tail.peek(limit).map_err(unreadable)? else { break };
             let entry: Entry = *entry;
             let instrument = self.tail.instrument(entry.input.instrument);
@@ -317,11 +320,11 @@ impl Writer<'_> {
         let missing = self.tail.take_missing();
         let mut standing = self.setup.status.lock();
         standing.sequence = Some(last.sequence);
-        standing.events += batch.len() as u64;
+        standing.events += batch.entries() as u64;
         standing.bytes += batch.bytes() as u64;
         standing.lost += if self.counts_losses { missing } else { 0 };
-        self.counts_losses |= batch.len() > 0;
-        Ok(Some(batch.len()))
+        self.counts_losses |= batch.entries() > 0;
+        Ok(Some(batch.entries()))
     }
 
     /// Not faster than the operator allows.

@@ -220,7 +220,7 @@ impl Batch<'_> {
     }
 
     /// Entries so far.
-    pub fn len(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.entries
     }
 
