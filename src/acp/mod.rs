@@ -8,12 +8,28 @@
 //! | [`trace`] | whose wish an event follows |
 //! | [`inbound`] | what outside agents send |
 //! | [`payload`] | what an input says, as JSON |
+//! | [`head`] | what every message begins with |
+//! | [`topic`] | the pub/sub topics |
+//! | [`market`] | market data, candles, features |
+//! | [`signal`] | signals |
+//! | [`trade`] | targets, fills, positions |
+//! | [`decision`] | decisions of the host |
+//! | [`ops`] | alerts, incidents, logs |
+//! | [`agent`] | states, errors and figures of the host's agents, audit entries |
 //!
 //! **To add a message**: a file with its type, whose field names are the contract's.
 
+pub mod agent;
+pub mod decision;
 pub mod event;
 pub mod inbound;
+pub mod head;
+pub mod market;
 pub mod names;
+pub mod ops;
 pub mod payload;
+pub mod signal;
 pub mod time;
 pub mod trace;
+pub mod topic;
+pub mod trade;

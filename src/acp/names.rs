@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Prefix of the agents' protocol, unless another is configured.
 pub const PREFIX: &str = "binaryrogue";
+/// Prefix of the engine's protocol, unless another is configured.
+pub const AISM_PREFIX: &str = "aism";
 
 /// What a prefix or a host's name may be: it becomes a part of keys, and must not be taken for a pattern or another family.
 pub fn is_word(text: &str) -> bool {
@@ -14,13 +16,23 @@ pub fn is_word(text: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     prefix: String,
+    aism: String,
     host: String,
 }
 
 impl Names {
     /// Names under `prefix` for `host`; `None` if one of them [is no word](is_word).
     pub fn new(prefix: &str, host: &str) -> Option<Self> {
-        (is_word(prefix) && is_word(host)).then(|| Self { prefix: prefix.to_owned(), host: host.to_owned() })
+        (is_word(prefix) && is_word(host)).then(|| Self {
+            prefix: prefix.to_owned(),
+            aism: AISM_PREFIX.to_owned(),
+            host: host.to_owned(),
+        })
+    }
+
+    /// The same with another prefix for the engine's protocol; `None` if it [is no word](is_word).
+    pub fn with_aism(self, prefix: &str) -> Option<Self> {
+        is_word(prefix).then(|| Self { aism: prefix.to_owned(), ..self })
     }
 
     /// The host.
@@ -36,6 +48,26 @@ impl Names {
     /// Which journal the stream of the host's events is of.
     pub fn events_journal(&self) -> String {
         format!("{}:events:{}:journal", self.prefix, self.host)
+    }
+
+    /// Who writes the stream of the host's events at the moment.
+    pub fn events_writer(&self) -> String {
+        format!("{}:events:{}:writer", self.prefix, self.host)
+    }
+
+    /// The positions at a venue.
+    pub fn positions(&self, venue: &str) -> String {
+        format!("{}:positions:{venue}", self.prefix)
+    }
+
+    /// A name of the engine's protocol: `audit`, `events:errors`, ….
+    pub fn aism(&self, name: &str) -> String {
+        format!("{}:{name}", self.aism)
+    }
+
+    /// The state of an agent of this host, for the engine.
+    pub fn agent_state(&self, agent: &str) -> String {
+        format!("{}:agent:{}.{agent}:state", self.aism, self.host)
     }
 
     /// A pub/sub channel: `heartbeats`, `alerts`, `signals`, …, or a topic such as `signal.long`.
@@ -59,6 +91,10 @@ mod tests {
         assert_eq!(names.events(), "binaryrogue:events:tickpath-1");
         assert_eq!(names.channel("signals"), "binaryrogue:signals");
         assert_eq!(names.agent("market-data"), "tickpath-1.market-data");
+        assert_eq!(names.positions("SIM"), "binaryrogue:positions:SIM");
+        assert_eq!(names.agent_state("risk"), "aism:agent:tickpath-1.risk:state");
+        let other = names.with_aism("engine").unwrap();
+        assert_eq!((other.aism("audit").as_str(), other.with_aism("a:b")), ("engine:audit", None));
         for bad in ["", "a:b", "a*", "a b", "ä", "a\n", &"x".repeat(33)] {
             assert_eq!((Names::new(bad, "h"), Names::new(PREFIX, bad)), (None, None), "{bad}");
         }

@@ -1,6 +1,7 @@
 //! Edge: configuration of the bridges. Addresses and passwords are secrets, and come from the environment alone.
 
 use crate::acp::names;
+use crate::acp::topic::{Topic, Topics};
 use serde::{Deserialize, Serialize};
 
 /// `[redis]`.
@@ -18,6 +19,16 @@ pub struct RedisConfig {
     pub batch: u32,
     /// Most events a second while catching up; 0 = as fast as the store takes them.
     pub events_per_second: u32,
+    /// Topics that are published on; all of them are named in `acp::topic`.
+    pub topics: Vec<String>,
+    /// Events that the stream may be behind the journal before events are written without their messages, 0..=10⁹.
+    pub publish_behind: u64,
+    /// Between two feature vectors of one instrument on `features.micro`, in milliseconds of market time, 1..=3 600 000.
+    pub feature_interval_ms: u64,
+    /// Prefix of the engine's keys and channels.
+    pub aism_prefix: String,
+    /// Entries of the engine's audit stream that are kept, about, 1000..=10⁹.
+    pub audit_length: u64,
     /// Without TLS to a host that is not this one: only in a network that is yours alone.
     pub plain_allowed: bool,
 }
@@ -30,6 +41,11 @@ impl Default for RedisConfig {
             stream_patience: 4,
             batch: 512,
             events_per_second: 0,
+            topics: Topic::ALL.iter().map(|topic| topic.name().to_owned()).collect(),
+            publish_behind: 10_000,
+            feature_interval_ms: 1_000,
+            aism_prefix: names::AISM_PREFIX.to_owned(),
+            audit_length: 1_000_000,
             plain_allowed: false,
         }
     }
@@ -56,7 +72,16 @@ impl RedisConfig {
         let length = self.stream_length;
         check(length == 0 || (1_000..=1_000_000_000).contains(&length), "stream_length", "0, or 1000..=1000000000")?;
         check((1..=1_000).contains(&self.stream_patience), "stream_patience", "1..=1000")?;
-        check((1..=10_000).contains(&self.batch), "batch", "1..=10000")
+        check((1..=10_000).contains(&self.batch), "batch", "1..=10000")?;
+        check(
+            Topics::named(&self.topics).is_ok(),
+            "topics",
+            "names out of market.raw features.candles features.micro signal.long signal.short signal.flat portfolio.target execution.fill signals decisions alerts logs incidents state_changes errors measurements",
+        )?;
+        check(self.publish_behind <= 1_000_000_000, "publish_behind", "0..=1000000000")?;
+        check((1..=3_600_000).contains(&self.feature_interval_ms), "feature_interval_ms", "1..=3600000")?;
+        check(names::is_word(&self.aism_prefix), "aism_prefix", "1 to 32 characters A-Za-z0-9._-")?;
+        check((1_000..=1_000_000_000).contains(&self.audit_length), "audit_length", "1000..=1000000000")
     }
 }
 
@@ -75,6 +100,10 @@ mod tests {
         check("stream_length = 999", "stream_length");
         check("stream_patience = 0", "stream_patience");
         check("batch = 10001", "batch");
+        check("topics = ['market.raw', 'market']", "topics");
+        check("feature_interval_ms = 0", "feature_interval_ms");
+        check("aism_prefix = 'a:b'", "aism_prefix");
+        check("audit_length = 10", "audit_length");
         assert!(
             toml::from_str::<RedisConfig>("url = 'redis://x'").is_err(),
             "no address in a file that is hashed and kept"

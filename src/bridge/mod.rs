@@ -5,8 +5,11 @@
 //! | [`config`] | where the stores are, how much is kept there |
 //! | [`id`] | `{epoch}-{sequence}`: an event's name in every store |
 //! | [`tail`] | the journal from a place on, with the instruments as they were then |
+//! | [`account`] | what is held, as the audit log tells it |
+//! | [`sampler`] | candles and features, made again from the journal |
+//! | [`sight`] | what a bridge sees of the running host beside the journal |
 //! | [`status`] | what a bridge tells of itself: how far, how far behind, what is wrong |
-//! | [`redis`] | the event stream |
+//! | [`redis`] | the event stream, and what goes out beside it |
 //! | [`intake`] | what comes in over Redis |
 //!
 //! A bridge reads the journal, never a ring: what it does can cost the hot path nothing. Its place is kept by the store itself,
@@ -16,9 +19,12 @@
 //!
 //! **To add a store**: a folder with a `run` that takes a [`tail::Tail`] and a [`status::Status`].
 
+pub mod account;
 pub mod config;
 pub mod id;
 pub mod intake;
 pub mod redis;
+pub mod sampler;
+pub mod sight;
 pub mod status;
 pub mod tail;

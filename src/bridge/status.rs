@@ -34,6 +34,12 @@ pub struct Standing {
     pub events: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// Messages published.
+    pub published: u64,
+    /// Events that were written without their messages, since they were old.
+    pub left_out: u64,
+    /// Notices of the host that were not passed on, since there was no room for them to wait.
+    pub notices_dropped: u64,
     /// Connections begun.
     pub connections: u64,
     /// Times that the store had less than it had confirmed (a failover to a stale replica, an eviction, a lost disk); what was

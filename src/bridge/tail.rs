@@ -1,5 +1,6 @@
 //! Edge: the journal from a place on, while it is written, with the instruments as they were defined then.
 
+use super::account::Accounts;
 use super::id::Id;
 use crate::acp::trace::{Trace, Traces};
 use crate::event::definition::Definition;
@@ -7,6 +8,7 @@ use crate::event::input::InputKind;
 use crate::journal::{Entry, JournalError, Loss, Reader};
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -28,6 +30,9 @@ pub struct Tail {
     /// The first sequence of each process start, and its number; rising.
     epochs: Vec<(u64, u64)>,
     traces: Traces,
+    accounts: Accounts,
+    /// Instruments whose account changed with the entries taken, since it was asked last.
+    touched: BTreeSet<InstrumentId>,
     /// Sequences that the journal no longer has (retention, or a full disk), passed over here.
     missing: u64,
 }
@@ -53,6 +58,8 @@ impl Tail {
             instruments: Vec::new(),
             epochs: Vec::new(),
             traces: Traces::default(),
+            accounts: Accounts::default(),
+            touched: BTreeSet::new(),
             missing: 0,
         };
         if last == Id::default() {
@@ -84,6 +91,9 @@ impl Tail {
             self.epochs.push((entry.sequence, entry.epoch));
         }
         self.traces.learn(entry.epoch, &entry.input, entry.audit.as_ref().map(|s| &s.risk));
+        if self.accounts.learn(entry) {
+            self.touched.insert(entry.input.instrument);
+        }
         let Some(instrument) = definition(entry) else { return };
         let at = instrument.id.index();
         if self.instruments.len() <= at {
@@ -150,6 +160,21 @@ impl Tail {
     /// The newest process start that was met; 0 = none.
     pub fn newest_epoch(&self) -> u64 {
         self.epochs.last().map_or(0, |(_, epoch)| *epoch)
+    }
+
+    /// What is held, and whether the gate is open, behind the entries taken.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Instruments whose account changed with the entries taken, since it was asked last (at first: all that were ever touched).
+    pub fn take_touched(&mut self) -> BTreeSet<InstrumentId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// All instruments, as they are defined so far.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        self.instruments.iter().flatten()
     }
 
     /// How many sequences were passed over since it was asked last, since the journal does not have them.

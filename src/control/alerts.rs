@@ -53,6 +53,28 @@ pub struct Standing {
     pub since: UnixNanos,
 }
 
+impl Standing {
+    /// Whether somebody must act now: money, orders or the record may be wrong, or nothing may be sent at all.
+    pub fn is_critical(&self) -> bool {
+        use Alert as A;
+        use GateReason as G;
+        const ALERTS: [Alert; 9] = [
+            A::MarketDataStale,
+            A::LiveUnexpected,
+            A::KillSwitchUnknown,
+            A::FreshnessBypassed,
+            A::AgentDown,
+            A::LossLimit,
+            A::OrderUnknown,
+            A::VenueDown,
+            A::AuditBroken,
+        ];
+        const GATE: [GateReason; 7] =
+            [G::JournalLag, G::JournalFault, G::Kill, G::Halt, G::Clock, G::Reconciliation, G::Fault];
+        ALERTS.iter().any(|alert| alert.name() == self.name) || GATE.iter().any(|reason| reason.name() == self.name)
+    }
+}
+
 /// What became of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {

@@ -16,6 +16,7 @@ pub mod http;
 pub mod kill;
 pub mod market_health;
 pub mod mode;
+pub mod notices;
 pub mod plane;
 pub mod runbook;
 pub mod secret;

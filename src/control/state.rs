@@ -187,6 +187,7 @@ pub struct Machine {
     fault_over: Option<Nanos>,
     since: Reading,
     history: VecDeque<Transition>,
+    transitions: u64,
 }
 
 impl Machine {
@@ -200,6 +201,7 @@ impl Machine {
             fault_over: None,
             since: now,
             history: VecDeque::with_capacity(HISTORY),
+            transitions: 0,
         }
     }
 
@@ -216,6 +218,11 @@ impl Machine {
     /// The last transitions, the oldest first; [`HISTORY`] at most.
     pub fn history(&self) -> impl DoubleEndedIterator<Item = &Transition> + ExactSizeIterator {
         self.history.iter()
+    }
+
+    /// How many transitions there were.
+    pub fn transitions(&self) -> u64 {
+        self.transitions
     }
 
     /// Recovered and reconciled.
@@ -328,6 +335,7 @@ impl Machine {
             who: who.to_owned(),
             reason: reason.to_owned(),
         });
+        self.transitions += 1;
         self.state = to;
         self.since = now;
     }

@@ -1,16 +1,21 @@
 //! Edge: the bridges of a live host: which are on, each on a thread of its own, ended with the host.
 
 use super::cores;
+use super::recorder::View;
+use super::sampling::StageSampler;
+use super::sight::HostSight;
 use crate::acp::names::Names;
 use crate::bridge::config::RedisConfig;
+use crate::bridge::redis::outgoing::Sources;
 use crate::bridge::redis::{connect, run};
 use crate::bridge::status::{Standing, State, Status};
 use crate::config::{Config, ConfigError};
+use crate::control::notices::Notices;
 use crate::control::secret;
 use redis::Client;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// How the names of the bridges' threads begin: a panic there ends a bridge, not the host.
@@ -41,6 +46,22 @@ pub struct Bridges {
     seen: Vec<Seen>,
     threads: Vec<JoinHandle<()>>,
     end: Arc<AtomicBool>,
+}
+
+/// What the host gives its bridges.
+pub struct Given<'a> {
+    /// The journal's folder.
+    pub journal: &'a Path,
+    /// The number of this start.
+    pub epoch: u64,
+    /// The last event of the starts before.
+    pub before: u64,
+    /// Up to which event they may tell.
+    pub durable: &'a Arc<AtomicU64>,
+    /// What the recorder shows.
+    pub view: &'a Arc<Mutex<View>>,
+    /// What the host says of itself.
+    pub notices: &'a Arc<Notices>,
 }
 
 /// Why a bridge that was asked for cannot be.
@@ -82,6 +103,7 @@ impl Prepared {
         let client =
             connect::client(&url.secret, redis.plain_allowed).map_err(|e| BridgeError::Address(e.to_string()))?;
         let names = Names::new(&redis.prefix, &config.host.name)
+            .and_then(|names| names.with_aism(&redis.aism_prefix))
             .ok_or_else(|| ConfigError::room("redis", "prefix and host name must be words"))?;
         if live {
             connect::fit_for_live(&client).map_err(|e| BridgeError::Unfit(e.to_string()))?;
@@ -89,23 +111,30 @@ impl Prepared {
         Ok(Self { redis: Some((client, names, redis.clone())) })
     }
 
-    /// Starts them over the journal in `journal`, of which this is start `epoch`, up to what is `durable`.
+    /// Starts them.
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub fn start(self, journal: &Path, epoch: u64, durable: &Arc<AtomicU64>) -> std::io::Result<Bridges> {
+    pub fn start(self, given: &Given<'_>) -> std::io::Result<Bridges> {
         let mut bridges = Bridges::default();
         if let Some((client, names, config)) = self.redis {
             let status = Arc::new(Status::default());
             status.set(State::Connecting, "");
             bridges.seen.push(Seen { name: "redis", status: Arc::clone(&status) });
+            let sampler = StageSampler::new(given.journal, config.feature_interval_ms);
+            let sight = HostSight::new(Arc::clone(given.view), given.journal, given.before, bridges.seen.clone());
+            let sources = Sources {
+                sight: Box::new(sight),
+                sampler: Some(Box::new(sampler)),
+                notices: Arc::clone(given.notices),
+            };
             let setup = run::Setup {
-                journal: journal.to_path_buf(),
+                journal: given.journal.to_path_buf(),
                 names,
                 config,
                 client,
-                durable: Arc::clone(durable),
-                epoch,
+                durable: Arc::clone(given.durable),
+                epoch: given.epoch,
                 status: Arc::clone(&status),
                 end: Arc::clone(&bridges.end),
             };
@@ -113,7 +142,7 @@ impl Prepared {
                 cores::lower_this_thread();
                 let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                    runtime.block_on(run::run(setup));
+                    runtime.block_on(run::run(setup, sources));
                     // A name that is still looked up is not waited for.
                     runtime.shutdown_background();
                     Ok::<_, std::io::Error>(())

@@ -1,7 +1,7 @@
 //! Edge: a host from a configuration: stages, journal, threads, one run, and what came of it.
 
 use super::attended::{Attended, with_mode_in_force};
-use super::bridges::{Bridges, Prepared};
+use super::bridges::{Bridges, Given, Prepared};
 use super::clock::{Pacer, Tsc, wall_now};
 use super::complaint::Complaint;
 use super::cores;
@@ -25,6 +25,7 @@ use crate::config::{Config, ConfigError, Mode};
 use crate::control::gate::Gate;
 use crate::control::halt::HaltSources;
 use crate::control::market_health::Settings;
+use crate::control::notices::Notices;
 use crate::control::ticks::Ticks;
 use crate::event::input::{EpochStart, Input};
 use crate::journal::{self, Durability, JournalError, Writer, config_name, short_hash};
@@ -249,8 +250,10 @@ pub(super) fn start_with(
     let (stamps, wait, core) = (started.stamps.clone(), started.wait, started.sequencer_core);
     let (front, finish) = started.split();
 
+    let notices = Arc::new(Notices::default());
     let mut commands = None;
     let mut attended = None;
+    let seen = shared.clone();
     if let (Some(ticks), Some(view)) = (ticks, shared) {
         let (sender, receiver) = spsc::channel(COMMANDS_WAITING);
         commands = Some(receiver);
@@ -276,6 +279,7 @@ pub(super) fn start_with(
             halt: HaltSources::from_env(|name| std::env::var_os(name)),
             settings,
             clocks: Clocks::default(),
+            notices: Arc::clone(&notices),
         };
         match Attended::begin(setup, options.plane.then_some(&config.http)) {
             Ok(begun) => attended = Some(begun),
@@ -300,8 +304,11 @@ pub(super) fn start_with(
     };
     let losses = Losses { ppm: config.sim.lose_reports_ppm, seed: config.sim.latency.seed };
     let Front { sequencer, orders, durable } = front;
-    let bridges = match (prepared, &options.journal_dir) {
-        (Some(prepared), Some(journal)) => prepared.start(journal, epoch, &durable),
+    let bridges = match (prepared, &options.journal_dir, &seen) {
+        (Some(prepared), Some(journal), Some(view)) => {
+            let before = first_sequence - 1;
+            prepared.start(&Given { journal, epoch, before, durable: &durable, view, notices: &notices })
+        }
         _ => Ok(Bridges::default()),
     };
     let bridges = match bridges {

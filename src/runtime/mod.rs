@@ -20,6 +20,7 @@
 //! | [`agreement`] | whether the venue and the host agree on what the host has there |
 //! | [`watching`] | what must be told to people, each with its runbook |
 //! | [`bridges`] | the bridges of a live host, begun and ended with it |
+//! | [`sight`], [`sampling`] | what they see of the host beside its journal; candles and features once more |
 //! | [`playback`], [`divergence`] | a journal through the stages again, on one thread; where it differs |
 //! | [`recovery`] | what a restart takes from the journal |
 //! | [`problems`], [`complaint`] | what went wrong, for people and for programs |
@@ -62,8 +63,10 @@ pub mod recorder;
 pub mod recovery;
 #[cfg(test)]
 mod replay_tests;
+pub mod sampling;
 pub mod sections;
 pub mod sequencer;
+pub mod sight;
 pub mod simulation;
 pub mod supply;
 pub mod surroundings;

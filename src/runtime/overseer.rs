@@ -25,6 +25,7 @@ use crate::control::kill::{Act, KillSwitch};
 use crate::control::market_health::{MarketHealth, Settings};
 use crate::control::mode::Mode;
 use crate::control::plane::Journaled;
+use crate::control::notices::{Notices, Word};
 use crate::control::plane::view::Enablement;
 use crate::control::state::{Backoff, Machine};
 use crate::control::ticks::{Stream, Ticks};
@@ -33,7 +34,7 @@ use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
 use crate::ring::spsc;
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
-use crate::types::time::{NO_TIME, Nanos, SECONDS};
+use crate::types::time::{NO_TIME, Nanos, SECONDS, UnixNanos};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -96,6 +97,8 @@ pub struct OverseerSetup {
     pub journaled_before: BTreeMap<u64, Journaled>,
     /// Kills of earlier process starts that nobody has released.
     pub kills: BTreeMap<KillScope, StandingKill>,
+    /// What the host says of itself, for whoever passes it on.
+    pub notices: Arc<Notices>,
 }
 
 /// Where an overseer reads the time: a test gives it its own.
@@ -133,6 +136,9 @@ pub struct Overseer {
     pub(super) intake: Mutex<Option<Arc<IntakeStatus>>>,
     /// What became of the last commands of earlier process starts, by their request.
     pub(super) journaled_before: BTreeMap<u64, Journaled>,
+    notices: Arc<Notices>,
+    /// Transitions of the execution state that were told.
+    transitions_told: Mutex<u64>,
     watching: Mutex<Watching>,
     pub(super) outlet: Arc<OutletCounters>,
     pub(super) health: MarketHealth,
@@ -217,6 +223,8 @@ impl Overseer {
             bridges: Mutex::default(),
             intake: Mutex::default(),
             journaled_before: setup.journaled_before,
+            notices: setup.notices,
+            transitions_told: Mutex::default(),
             watching: Mutex::default(),
             outlet: setup.outlet,
             health: MarketHealth::new(Arc::clone(&setup.ticks), settings),
@@ -410,6 +418,27 @@ impl Overseer {
         stale
     }
 
+    /// Says in what states the agents are, where they are others than before.
+    fn tell_states(&self, fresh: bool, at: UnixNanos) {
+        let moved: Vec<_> = {
+            let machine = lock(&self.machine);
+            let mut told = lock(&self.transitions_told);
+            let new = usize::try_from(machine.transitions().saturating_sub(*told)).unwrap_or(usize::MAX);
+            *told = machine.transitions();
+            let skipped = machine.history().len().saturating_sub(new);
+            machine.history().skip(skipped).cloned().collect()
+        };
+        for t in moved {
+            let reason = format!("{}: {}", t.who, t.reason);
+            let (old, new, trigger) = (t.from.name(), t.to.name(), t.trigger.name());
+            self.notices.put(t.at.wall, Word::State { agent: "execution", old, new, trigger, reason });
+        }
+        let (state, trigger) = if fresh { ("READY", "marketdata_fresh") } else { ("DEGRADED", "marketdata_stale") };
+        for agent in ["market-data", "feature", "signal"] {
+            self.notices.state(at, agent, state, trigger, "");
+        }
+    }
+
     /// What people must be told.
     fn watch(&self) {
         let tick = self.ticks.any();
@@ -419,6 +448,7 @@ impl Overseer {
         let awaited = self.started.elapsed().as_nanos() > u128::try_from(self.settings.max_age).unwrap_or(0);
         let stale = (!self.health.judge(tick, now) && (awaited || tick.wall != NO_TIME))
             .then(|| format!("no tick within {} s{forced}", self.settings.max_age / SECONDS));
+        self.tell_states(self.health.judge(tick, now), now.wall);
         let holds = self.gate.reasons();
         let stale_instruments = self.look_at_instruments();
         let mut silent: Vec<String> =
@@ -448,6 +478,13 @@ impl Overseer {
         // Not under the lock: whoever reads the log may be slow.
         let changes = lock(&self.alerts).update(now.wall, &found);
         for change in changes {
+            self.notices.put(
+                now.wall,
+                match change.clone() {
+                    Change::Raised(standing) => Word::Raised(standing),
+                    Change::Over { standing, lasted } => Word::Over { standing, lasted },
+                },
+            );
             match change {
                 Change::Raised(alert) => {
                     tracing::error!("ALERT {}: {}; `tickpath runbook {}`", alert.name, alert.detail, alert.runbook);

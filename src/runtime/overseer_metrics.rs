@@ -22,6 +22,9 @@ impl Overseer {
                 lag_seconds: lag,
                 events: standing.events,
                 bytes: standing.bytes,
+                published: standing.published,
+                left_out: standing.left_out,
+                notices_dropped: standing.notices_dropped,
                 connections: standing.connections,
                 regressions: standing.regressions,
                 lost: standing.lost,
@@ -55,6 +58,9 @@ impl Overseer {
             out.gauge("bridge_lag_seconds", "Seconds since the store had all events.", &label, lag);
             out.counter("bridge_events_total", "Events written.", &label, bridge.events);
             out.counter("bridge_bytes_total", "Bytes of events written.", &label, bridge.bytes);
+            out.counter("bridge_published_total", "Messages published.", &label, bridge.published);
+            out.counter("bridge_left_out_total", "Old events written without messages.", &label, bridge.left_out);
+            out.counter("bridge_notices_dropped_total", "Notices not passed on.", &label, bridge.notices_dropped);
             out.counter("bridge_lost_total", "Events that the journal no longer had. Must be 0.", &label, bridge.lost);
             out.counter(
                 "bridge_regressions_total",

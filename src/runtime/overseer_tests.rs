@@ -99,6 +99,7 @@ impl Desk {
             statement_interval: SECONDS,
             difference: None,
             journaled_before: BTreeMap::new(),
+            notices: Arc::default(),
             tsc: Tsc::set_by_hand().0,
             halt: HaltSources::from_env(move |name| {
                 (name == "EXECUTION_HALTED_FILE").then(|| halt_of.clone().into_os_string())

@@ -1,10 +1,16 @@
-//! Edge: the event stream in Redis.
+//! Edge: the event stream in Redis, and what goes out beside it: topics, positions, the audit stream.
 //!
 //! | file | what |
 //! |---|---|
 //! | [`connect`] | the address, TLS, what the server's settings put at risk |
 //! | [`stream`] | write, resume, trim |
 //! | [`run`] | the bridge's thread: connect, write, wait, again |
+//! | [`outgoing`] | what a batch carries beside the stream's entries, and what is said between events |
+//! | [`publish`] | the topics: which are wanted, who listens |
+//! | [`mirror`] | an event as messages |
+//! | [`told`] | what the host says of itself, as messages |
+//! | [`positions`] | the positions' hashes |
+//! | [`audit`] | an entry of the engine's audit stream |
 //! | [`trouble`] | an error in words, with what to do |
 //!
 //! # Why nothing is lost or doubled
@@ -12,8 +18,19 @@
 //! There is one writer. The stream's own last id says how far it is, so that is the place to go on from, after whatever happened:
 //! an answer that never came, a server that lost its last second, a replica that was behind. A batch is one transaction, in
 //! order, and each entry says that the stream must exist: one that was evicted takes nothing, and is begun anew.
+//!
+//! What follows from an event goes out in the same transaction, so nobody hears of what is not stored. The server refuses an
+//! entry that comes again, but would publish again: so a session first makes itself the writer, and each batch is done only if it
+//! still is. Then positions and audit entries are as exact as the stream. A message is a hint all the same: pub/sub keeps nothing
+//! for who is not there.
 
+pub mod audit;
 pub mod connect;
+pub mod mirror;
+pub mod outgoing;
+pub mod positions;
+pub mod publish;
 pub mod run;
 pub mod stream;
+pub mod told;
 pub mod trouble;

@@ -1,7 +1,9 @@
 //! Edge: the bridge at work: connect, ask where the stream stands, write from there, and all of it again after any fault.
 
 use super::connect::{self, Risks};
-use super::stream::{Added, Stream};
+use super::mirror;
+use super::outgoing::{Outgoing, Sources};
+use super::stream::{Added, Sent, Stream};
 use super::trouble::Trouble;
 use crate::acp::event::{Event, FIELDS, Outputs, Texts};
 use crate::acp::names::Names;
@@ -9,6 +11,7 @@ use crate::bridge::config::RedisConfig;
 use crate::bridge::id::Id;
 use crate::bridge::status::{State, Status};
 use crate::bridge::tail::{self, Tail};
+use crate::control::clock_sync::read_clocks;
 use crate::journal::{Entry, JournalError};
 use redis::Client;
 use redis::aio::MultiplexedConnection;
@@ -62,7 +65,8 @@ enum Over {
 type Left = Option<(Id, Tail)>;
 
 /// Runs until the host has ended and all is written, or it was not within some seconds: the rest is written at the next start.
-pub async fn run(setup: Setup) {
+pub async fn run(setup: Setup, sources: Sources) {
+    let mut outgoing = Outgoing::new(&setup.names, &setup.config, sources);
     let grace = async {
         while !setup.end.load(Ordering::Acquire) {
             tokio::time::sleep(10 * IDLE).await;
@@ -70,23 +74,24 @@ pub async fn run(setup: Setup) {
         tokio::time::sleep(LAST_WORDS).await;
     };
     tokio::select! {
-        () = sessions(&setup) => {}
+        () = sessions(&setup, &mut outgoing) => {}
         () = grace => {}
     }
     let trouble = setup.status.get().trouble;
     setup.status.set(State::Ended, &trouble);
 }
 
-async fn sessions(setup: &Setup) {
+async fn sessions(setup: &Setup, outgoing: &mut Outgoing) {
     let (mut wait, mut left) = (AGAIN.0, None);
     loop {
         let before = setup.status.get().events;
-        match session(setup, &mut left).await {
+        match session(setup, outgoing, &mut left).await {
             Ok(Over::Done) => return,
             Ok(Over::Again) => wait = AGAIN.0,
             Err(Trouble(text)) => {
                 if setup.status.set(State::Waiting, &text) {
                     tracing::warn!("{text}");
+                    outgoing.trouble(&text);
                 }
                 if setup.status.get().events > before {
                     wait = AGAIN.0;
@@ -103,7 +108,7 @@ fn unreadable(error: JournalError) -> Trouble {
 }
 
 /// One connection, from asking where the stream stands to the first fault.
-async fn session(setup: &Setup, left: &mut Left) -> Result<Over, Trouble> {
+async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Result<Over, Trouble> {
     if setup.status.get().trouble.is_empty() {
         setup.status.set(State::Connecting, "");
     }
@@ -117,7 +122,8 @@ async fn session(setup: &Setup, left: &mut Left) -> Result<Over, Trouble> {
     };
     let mut connection = connect::connect(&setup.client).await?;
     tell_risks(setup, connect::risks(&mut connection).await);
-    let stream = Stream::new(setup.names.events(), setup.names.events_journal());
+    let names = &setup.names;
+    let stream = Stream::new(names.events(), names.events_journal(), names.events_writer());
     let owner = stream.claim(&mut connection, &journal).await?;
     if owner != journal {
         return Err(Trouble(format!(
@@ -127,11 +133,13 @@ async fn session(setup: &Setup, left: &mut Left) -> Result<Over, Trouble> {
             setup.names.events_journal()
         )));
     }
+    let token = token(setup.epoch);
+    stream.take_over(&mut connection, &token).await?;
     let place = stream.place(&mut connection).await?;
     if !place.is_there {
         stream.make(&mut connection).await?;
     }
-    let Some((last, tail)) = resume(setup, place.last, left.take())? else { return Ok(Over::Done) };
+    let Some((last, mut tail)) = resume(setup, place.last, left.take())? else { return Ok(Over::Done) };
     {
         let mut standing = setup.status.lock();
         let had = standing.sequence.unwrap_or(0);
@@ -144,8 +152,16 @@ async fn session(setup: &Setup, left: &mut Left) -> Result<Over, Trouble> {
         }
         standing.sequence = Some(last.sequence);
     }
+    let mut batch = stream.batch(0);
+    outgoing.begin(&mut connection, &mut batch, &mut tail).await?;
+    if !batch.is_empty() && stream.is_writer(&mut connection, &token).await? {
+        outgoing.done(&setup.status, batch.send(&mut connection).await?.refused);
+    }
+    drop(batch);
     let mut writer = Writer {
         setup,
+        outgoing,
+        token,
         stream,
         connection,
         tail,
@@ -158,6 +174,13 @@ async fn session(setup: &Setup, left: &mut Left) -> Result<Over, Trouble> {
     let over = writer.write().await;
     *left = Some((writer.last, writer.tail));
     over
+}
+
+/// A name that no other session has.
+fn token(epoch: u64) -> String {
+    static SESSIONS: AtomicU64 = AtomicU64::new(0);
+    let session = SESSIONS.fetch_add(1, Ordering::Relaxed);
+    format!("{epoch}-{}-{}-{session}", std::process::id(), read_clocks().wall)
 }
 
 fn tell_risks(setup: &Setup, risks: Risks) {
@@ -203,6 +226,9 @@ fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<(Id, Tai
 /// A session under way.
 struct Writer<'a> {
     setup: &'a Setup,
+    outgoing: &'a mut Outgoing,
+    /// The session's name.
+    token: String,
     stream: Stream,
     connection: MultiplexedConnection,
     tail: Tail,
@@ -235,7 +261,10 @@ impl Writer<'_> {
             if written > 0 {
                 self.hold_back(written, begun).await;
             } else if ended {
-                return Ok(Over::Done);
+                self.outgoing.farewell(&self.tail);
+                if self.outgoing.has_said_all() || self.last == Id::default() {
+                    return Ok(Over::Done);
+                }
             } else {
                 tokio::time::sleep(IDLE).await;
             }
@@ -244,17 +273,20 @@ impl Writer<'_> {
 
     /// Writes one batch; how many entries. `None`: the stream is gone.
     async fn step(&mut self) -> Result<Option<usize>, Trouble> {
+        self.outgoing.look(&mut self.connection).await;
         let limit = self.setup.durable.load(Ordering::Acquire);
         let mut batch = self.stream.batch(self.setup.config.batch as usize);
         let mut last = self.last;
-        while batch.len() < self.setup.config.batch as usize && batch.bytes() < BATCH_BYTES {
+        while batch.entries() < self.setup.config.batch as usize && batch.bytes() < BATCH_BYTES {
             let Some(entry) = self.tail.peek(limit).map_err(unreadable)? else { break };
             let entry: Entry = *entry;
+            let gate_before = self.tail.accounts().gate();
             self.tail.take();
+            let instrument = self.tail.instrument(entry.input.instrument);
             let event = Event {
                 epoch: entry.epoch,
                 input: &entry.input,
-                instrument: self.tail.instrument(entry.input.instrument),
+                instrument,
                 outputs: entry.audit.as_ref().map(|s| Outputs {
                     signal: &s.signal,
                     risk: &s.risk,
@@ -263,23 +295,37 @@ impl Writer<'_> {
                 trace: self.tail.trace(&entry),
             };
             last = Id { epoch: entry.epoch, sequence: entry.sequence };
-            batch.add(last, &FIELDS, &self.texts.write(self.setup.names.host(), &event));
+            let values = self.texts.write(self.setup.names.host(), &event);
+            batch.add(last, &FIELDS, &values);
+            let event = mirror::Event { id: last, entry: &entry, instrument, values: &values, gate_before };
+            self.outgoing.event(&mut batch, &event);
         }
+        self.outgoing.between(&mut batch, last, &mut self.tail);
         if batch.is_empty() {
             return Ok(Some(0));
         }
-        if batch.send(&mut self.connection).await? == Added::Gone {
-            return Ok(None);
-        }
+        let sent = match self.stream.is_writer(&mut self.connection, &self.token).await {
+            Ok(true) => batch.send(&mut self.connection).await,
+            Ok(false) => Ok(Sent { added: Added::Gone, refused: None }),
+            Err(trouble) => Err(trouble),
+        };
+        let refused = match sent {
+            Ok(Sent { added: Added::All, refused }) => refused,
+            other => {
+                self.outgoing.failed();
+                return other.map(|_| None);
+            }
+        };
+        self.outgoing.done(&self.setup.status, refused);
         self.last = last;
         let missing = self.tail.take_missing();
         let mut standing = self.setup.status.lock();
         standing.sequence = Some(last.sequence);
-        standing.events += batch.len() as u64;
+        standing.events += batch.entries() as u64;
         standing.bytes += batch.bytes() as u64;
         standing.lost += if self.counts_losses { missing } else { 0 };
-        self.counts_losses = true;
-        Ok(Some(batch.len()))
+        self.counts_losses |= batch.entries() > 0;
+        Ok(Some(batch.entries()))
     }
 
     /// Not faster than the operator allows.

@@ -4,7 +4,7 @@ use super::trouble::Trouble;
 use crate::bridge::id::Id;
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamInfoGroupsReply, StreamInfoStreamReply, StreamPendingReply};
-use redis::{Pipeline, Value};
+use redis::{Cmd, Pipeline, RedisError, Value};
 use std::time::{Duration, Instant};
 
 /// Where a stream stands.
@@ -33,12 +33,14 @@ pub struct Stream {
     key: String,
     /// The key that says of which journal it is.
     owner: String,
+    /// The key that says which session writes it.
+    writer: String,
 }
 
 impl Stream {
-    /// The stream `key`; `owner` is the key that says of which journal it is.
-    pub fn new(key: String, owner: String) -> Self {
-        Self { key, owner }
+    /// The stream `key`; `owner` is the key that says of which journal it is, `writer` the one that says which session writes.
+    pub fn new(key: String, owner: String, writer: String) -> Self {
+        Self { key, owner, writer }
     }
 
     /// Its key.
@@ -78,8 +80,9 @@ impl Stream {
     /// Begins a batch.
     pub fn batch(&self, room: usize) -> Batch<'_> {
         let mut pipe = Pipeline::with_capacity(room);
-        pipe.atomic();
-        Batch { key: &self.key, pipe, entries: 0, bytes: 0 }
+        // Each answer is looked at by itself: an entry that is refused is another thing than a message that is.
+        pipe.atomic().ignore_errors();
+        Batch { key: &self.key, pipe, is_entry: Vec::with_capacity(room), entries: 0, bytes: 0 }
     }
 
     /// Makes the stream, empty, so that entries that want it to exist find it; what is there already stays.
@@ -153,12 +156,49 @@ impl Stream {
     }
 }
 
-/// Entries that are added together or not at all.
+impl Stream {
+    /// Makes the session with the name `token` the writer. To be done before it is asked where the stream stands: what an
+    /// earlier session has sent and was not answered is done before that, or never, see [`is_writer`](Self::is_writer).
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn take_over(&self, connection: &mut MultiplexedConnection, token: &str) -> Result<(), Trouble> {
+        Ok(redis::cmd("SET").arg(&self.writer).arg(token).query_async(connection).await?)
+    }
+
+    /// Whether the session `token` is the writer and the stream is there. The next batch on this connection is done only if
+    /// nobody takes over meanwhile: entries that come twice the server would refuse by their ids, but not what goes out beside
+    /// them. (The stream itself is not watched: its consumers change it all the time.)
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn is_writer(&self, connection: &mut MultiplexedConnection, token: &str) -> Result<bool, Trouble> {
+        let mut pipe = Pipeline::with_capacity(3);
+        pipe.cmd("WATCH").arg(&self.writer).ignore();
+        pipe.cmd("GET").arg(&self.writer);
+        pipe.cmd("EXISTS").arg(&self.key);
+        let (writer, is_there): (Option<String>, bool) = pipe.query_async(connection).await?;
+        Ok(is_there && writer.as_deref() == Some(token))
+    }
+}
+
+/// Entries that are added together or not at all, and what goes out with them.
 pub struct Batch<'a> {
     key: &'a str,
     pipe: Pipeline,
+    /// Of each command whether it is an entry.
+    is_entry: Vec<bool>,
     entries: usize,
     bytes: usize,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub struct Sent {
+    /// What became of its entries.
+    pub added: Added,
+    /// What the server would not do beside them: the first of it. The entries are there all the same.
+    pub refused: Option<Trouble>,
 }
 
 impl Batch<'_> {
@@ -170,32 +210,53 @@ impl Batch<'_> {
             command.arg(name).arg(value);
         }
         self.entries += 1;
+        self.is_entry.push(true);
+    }
+
+    /// A command more, which is to be done with the entries.
+    pub fn also(&mut self, command: Cmd) {
+        self.pipe.add_command(command);
+        self.is_entry.push(false);
     }
 
     /// Entries so far.
-    pub fn len(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.entries
     }
 
-    /// Whether there is none.
+    /// Whether there is nothing to send at all.
     pub fn is_empty(&self) -> bool {
-        self.entries == 0
+        self.is_entry.is_empty()
     }
 
-    /// Bytes of their values.
+    /// Bytes of the entries' values.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Adds them.
+    /// Does all of it.
     ///
     /// # Errors
-    /// [`Trouble`]: whether they are there is not known then.
-    pub async fn send(&self, connection: &mut MultiplexedConnection) -> Result<Added, Trouble> {
-        let answers: Vec<Value> = self.pipe.query_async(connection).await?;
-        if answers.len() != self.entries {
-            return Err(Trouble(format!("Redis: {} answers to {} entries", answers.len(), self.entries)));
+    /// [`Trouble`]: whether it is done is not known then.
+    pub async fn send(&self, connection: &mut MultiplexedConnection) -> Result<Sent, Trouble> {
+        let answers: Option<Vec<Value>> = self.pipe.query_async(connection).await?;
+        // Somebody else has become the writer.
+        let Some(answers) = answers else { return Ok(Sent { added: Added::Gone, refused: None }) };
+        let (got, asked) = (answers.len(), self.is_entry.len());
+        if got != asked {
+            return Err(Trouble(format!("Redis: {got} answers to {asked} commands")));
         }
-        Ok(if answers.contains(&Value::Nil) { Added::Gone } else { Added::All })
+        let mut sent = Sent { added: Added::All, refused: None };
+        for (answer, is_entry) in answers.into_iter().zip(&self.is_entry) {
+            match answer {
+                Value::ServerError(error) if *is_entry => return Err(RedisError::from(error).into()),
+                Value::ServerError(error) if sent.refused.is_none() => {
+                    sent.refused = Some(RedisError::from(error).into());
+                }
+                Value::Nil if *is_entry => sent.added = Added::Gone,
+                _ => {}
+            }
+        }
+        Ok(sent)
     }
 }

@@ -14,7 +14,10 @@ const TEXT_MAX: usize = 200;
 const REMEDIES: [(&str, &str); 8] = [
     ("WRONGPASS", "name or password is wrong: see REDIS_URL"),
     ("NOAUTH", "it wants a password: give one in REDIS_URL (redis://NAME:PASSWORD@HOST)"),
-    ("NOPERM", "its user may not do this: `ACL SETUSER NAME ~binaryrogue:* ~aism:* &* +@all -@dangerous +config|get`"),
+    (
+        "NOPERM",
+        "its user may not do this: `ACL SETUSER NAME ~binaryrogue:* ~aism:* &* +@all -@dangerous +config|get +info`",
+    ),
     ("READONLY", "this is a read-only replica: give the primary's address in REDIS_URL"),
     ("OOM", "it is out of memory and may not evict: more `maxmemory`, or a smaller `[redis] stream_length`"),
     ("MISCONF", "it cannot save to its disk and takes no writes: make room there"),

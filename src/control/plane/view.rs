@@ -65,6 +65,12 @@ pub struct BridgeNow {
     pub events: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// Messages published since the start.
+    pub published: u64,
+    /// Events that were written without their messages, since they were old.
+    pub left_out: u64,
+    /// Notices of the host that were not passed on for want of room to wait.
+    pub notices_dropped: u64,
     /// Connections begun since the start.
     pub connections: u64,
     /// Times that the store had less than it had confirmed, and what was missing was written again.
