@@ -12,7 +12,7 @@ pub struct Head<'a> {
     pub timestamp: Cow<'a, str>,
     /// The agent that speaks: `{host}.{agent}`.
     pub source: Cow<'a, str>,
-    /// `{epoch}-{sequence}` of the input that began the chain; of what is no event, of the newest event that was mirrored.
+    /// As its sender gave it, or `{host}-{epoch}-{sequence}` of the input that began the chain; of what is no event, of the newest event that was mirrored.
     #[serde(rename = "traceId")]
     pub trace_id: Cow<'a, str>,
     /// The event's place in the host's order, and so in its event stream; of what is no event, that of the newest event that was
@@ -26,7 +26,7 @@ impl Head<'static> {
         Self {
             timestamp: iso(at).into(),
             source: format!("{host}.{agent}").into(),
-            trace_id: format!("{epoch}-{sequence}").into(),
+            trace_id: format!("{host}-{epoch}-{sequence}").into(),
             sequence,
         }
     }

@@ -17,14 +17,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// Prefix of the engine's keys.
-const AISM: &str = "aism";
-
 /// The intake that will be on, checked before the first thread of the host begins.
 pub struct Prepared {
     client: Client,
     names: Names,
     config: IntakeConfig,
+    audit_length: u64,
 }
 
 impl Prepared {
@@ -39,8 +37,9 @@ impl Prepared {
         let client = connect::client(&url.secret, config.redis.plain_allowed)
             .map_err(|e| BridgeError::Address(e.to_string()))?;
         let names = Names::new(&config.redis.prefix, &config.host.name)
+            .and_then(|names| names.with_aism(&config.redis.aism_prefix))
             .ok_or_else(|| ConfigError::room("redis", "prefix and host name must be words"))?;
-        Ok(Some(Self { client, names, config: config.intake.clone() }))
+        Ok(Some(Self { client, names, config: config.intake.clone(), audit_length: config.redis.audit_length }))
     }
 
     /// Starts it for `host`.
@@ -49,12 +48,13 @@ impl Prepared {
     /// The thread cannot be started.
     pub fn start(self, host: Arc<dyn Host>) -> std::io::Result<Intake> {
         let (status, end) = (Arc::new(Status::default()), Arc::new(AtomicBool::new(false)));
-        let keys = Keys::new(&self.names, AISM, &self.config);
+        let keys = Keys::new(&self.names, &self.config);
         let desk = Desk::new(host, self.config, keys);
         let setup = run::Setup {
             client: self.client,
             desk,
             status: Arc::clone(&status),
+            audit_length: self.audit_length,
             keeps_outcomes: false,
             end: Arc::clone(&end),
         };

@@ -223,7 +223,7 @@ fn commands_are_answered_queued_first_and_only_a_person_lifts_a_stop() {
     wait("dead letters", || length(&server, &format!("{commands}:dead")) == 3);
     assert_eq!(length(&server, &format!("{commands}:processing")), 0);
     let audit = server.ask(&["--raw", "XRANGE", "aism:audit", "-", "+"]);
-    for part in ["state_change", "response", "\"old_state\":\"active\"", "\"new_state\":\"reducing\""] {
+    for part in ["transition", "response", "\"old_state\":\"active\"", "\"new_state\":\"reducing\""] {
         assert!(audit.contains(part), "{part}: {audit}");
     }
     // It is in the journal, with who and why, and in force.

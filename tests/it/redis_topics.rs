@@ -150,7 +150,7 @@ fn every_topic_is_heard_with_its_fields() {
     let logs = on(&heard, "binaryrogue:logs");
     assert!(logs.iter().any(|l| l["event"] == "gate.opened" && l["fields"]["reason"].is_string()), "{logs:?}");
     let states = on(&heard, "aism:events:state_changes");
-    for (agent, state) in [("tickpath-1.risk", "OPEN"), ("tickpath-1.execution", "READY")] {
+    for (agent, state) in [("tickpath-1.gate", "OPEN"), ("tickpath-1.execution", "READY")] {
         let moved = |s: &&Value| s["agent_id"] == agent && s["new_state"] == state && s["old_state"].is_string();
         assert!(states.iter().copied().any(|s| moved(&s)), "{agent} {state}: {states:?}");
     }
@@ -278,7 +278,7 @@ fn a_kill_is_heard_everywhere_and_positions_are_those_of_the_host() {
         })
     };
     assert_eq!(state("tickpath-1.execution", "HALTED")["old_state"], "READY");
-    state("tickpath-1.risk", "CLOSED");
+    state("tickpath-1.gate", "CLOSED");
     let command = ear.wait("binaryrogue:decisions", |m| m["decision"] == "command.kill");
     assert_eq!((&command["payload"]["who"], &command["payload"]["reason"]), (&"ada".into(), &"drill 17".into()));
     let decision = ear
@@ -297,7 +297,7 @@ fn a_kill_is_heard_everywhere_and_positions_are_those_of_the_host() {
     });
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(server.ask(&["GET", "aism:agent:tickpath-1.execution:state"]), "HALTED");
-    assert_eq!(server.ask(&["GET", "aism:agent:tickpath-1.risk:state"]), "CLOSED");
+    assert_eq!(server.ask(&["GET", "aism:agent:tickpath-1.gate:state"]), "CLOSED");
     assert_eq!(server.ask(&["GET", "aism:agent:tickpath-1.market-data:state"]), "READY");
     let number = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
     let at_host: BTreeMap<String, f64> = state_now["exposures"]
@@ -328,11 +328,11 @@ fn a_kill_is_heard_everywhere_and_positions_are_those_of_the_host() {
     host.verb(&["kill", "--release", &number, "--reason", "drill over"]);
     ear.wait("binaryrogue:incidents", |m| m["status"] == "resolved" && m["incident_id"] == open["incident_id"]);
     ear.wait("binaryrogue:alerts", |m| m["name"] == "kill" && m["status"] == "over" && m["level"] == "info");
-    state("tickpath-1.risk", "OPEN");
+    state("tickpath-1.gate", "OPEN");
     host.stop();
     let last = settle(&server, &host.journal());
     assert_eq!(server.ask(&["GET", "aism:agent:tickpath-1.execution:state"]), "OFFLINE");
-    assert_eq!(server.ask(&["GET", "aism:agent:tickpath-1.risk:state"]), "OFFLINE");
+    assert_eq!(server.ask(&["GET", "aism:agent:tickpath-1.gate:state"]), "OFFLINE");
     are_whole(&ear.end(), last);
     audit_is_exact(&server);
     let audit = entries(&server, "aism:audit");

@@ -1,4 +1,4 @@
-//! Edge: commands of the engine to one agent, the agent's responses, and the state changes that it tells.
+//! Edge: commands of the engine to one agent, and the agent's responses.
 
 use super::{BadMessage, name, read};
 use serde::{Deserialize, Serialize};
@@ -50,19 +50,6 @@ pub struct Response {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// When, ISO-8601.
-    pub timestamp: String,
-}
-
-/// A state that changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StateChange {
-    /// Whose.
-    pub agent_id: String,
-    /// From which.
-    pub old_state: String,
-    /// To which.
-    pub new_state: String,
     /// When, ISO-8601.
     pub timestamp: String,
 }

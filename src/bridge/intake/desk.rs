@@ -4,7 +4,9 @@ use super::act::{Answer, Wish, act, what_became};
 use super::config::IntakeConfig;
 use super::keys::Keys;
 use super::seen::{Seen, request_of};
-use crate::acp::inbound::command::{AgentCommand, Response, StateChange};
+use crate::acp::agent::{AuditEntry, StateChange};
+use crate::acp::head::Head;
+use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::signal::{Decision, Signal};
 use crate::acp::inbound::task::Task;
 use crate::acp::time::{iso, parse_iso};
@@ -197,15 +199,38 @@ impl Desk {
     }
 
     /// The state change that a command led to, if it did.
-    pub fn changed(&self, response: &Response, command: &AgentCommand, old: &str) -> Option<StateChange> {
+    pub fn changed(
+        &self,
+        agent: &str,
+        response: &Response,
+        command: &AgentCommand,
+        old: &str,
+    ) -> Option<StateChange<'static>> {
         let new = command.payload.get("target")?.as_str()?;
         let done = command.kind == "state_transition" && response.status == "completed" && old != new;
         done.then(|| StateChange {
-            agent_id: response.agent_id.clone(),
-            old_state: old.to_owned(),
-            new_state: new.to_owned(),
-            timestamp: response.timestamp.clone(),
+            head: self.head(agent, &command.id),
+            agent_id: response.agent_id.clone().into(),
+            old_state: old.to_owned().into(),
+            new_state: new.to_owned().into(),
+            trigger: "command".into(),
+            reason: format!("state_transition {}", command.id).into(),
         })
+    }
+
+    /// What a message of `agent` begins with that belongs to the command `id`.
+    fn head(&self, agent: &str, id: &str) -> Head<'static> {
+        Head {
+            timestamp: self.now().into(),
+            source: self.keys.agent(agent).into(),
+            trace_id: id.to_owned().into(),
+            sequence: self.host.process().journaled_sequence,
+        }
+    }
+
+    /// An entry of the audit stream on the command `id` of `agent`.
+    pub fn audit(&self, agent: &str, id: &str, kind: &'static str, data: String) -> AuditEntry<'static> {
+        AuditEntry { head: self.head(agent, id), kind, agent_id: self.keys.agent(agent).into(), data }
     }
 
     /// Whether a source is one of this host's own agents.

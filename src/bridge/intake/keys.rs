@@ -28,20 +28,17 @@ pub struct Keys {
     pub response_queue: String,
     /// State changes.
     pub state_changes: String,
-    /// The stream of commands, responses and transitions.
-    pub audit: String,
     /// Outcomes that wait for PostgreSQL.
     pub outcomes: String,
     done: String,
-    aism: String,
-    host: String,
+    names: Names,
     /// Name that a task may be addressed to → agent of the roster that takes it.
     receivers: BTreeMap<String, &'static str>,
 }
 
 impl Keys {
-    /// Those of the host of `names`, with the engine's keys under `aism`.
-    pub fn new(names: &Names, aism: &str, config: &IntakeConfig) -> Self {
+    /// Those of the host of `names`.
+    pub fn new(names: &Names, config: &IntakeConfig) -> Self {
         let host = names.host();
         let mut receivers = BTreeMap::new();
         for agent in ROSTER {
@@ -66,12 +63,10 @@ impl Keys {
             signals: names.channel("signals"),
             decisions: names.channel("decisions"),
             logs: names.channel("logs"),
-            responses: format!("{aism}:engine:responses"),
-            response_queue: format!("{aism}:engine:response_queue"),
-            state_changes: format!("{aism}:events:state_changes"),
-            audit: format!("{aism}:audit"),
-            aism: aism.to_owned(),
-            host: host.to_owned(),
+            responses: names.aism("engine:responses"),
+            response_queue: names.aism("engine:response_queue"),
+            state_changes: names.aism("events:state_changes"),
+            names: names.clone(),
             receivers,
         }
     }
@@ -83,17 +78,22 @@ impl Keys {
 
     /// The id of an agent of this host.
     pub fn agent(&self, name: &str) -> String {
-        format!("{}.{name}", self.host)
+        self.names.agent(name)
+    }
+
+    /// The names of the host.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// The host's name.
     pub fn host(&self) -> &str {
-        &self.host
+        self.names.host()
     }
 
     /// Commands to an agent of this host.
     pub fn commands(&self, agent: &str) -> String {
-        format!("{}:agent:{}:commands", self.aism, self.agent(agent))
+        self.names.aism(&format!("agent:{}:commands", self.agent(agent)))
     }
 
     /// Those that were taken and not acknowledged.
@@ -108,7 +108,7 @@ impl Keys {
 
     /// An agent's state.
     pub fn state(&self, agent: &str) -> String {
-        format!("{}:agent:{}:state", self.aism, self.agent(agent))
+        self.names.agent_state(agent)
     }
 
     /// Dead letters of a channel.
@@ -141,7 +141,7 @@ mod tests {
             aliases: [("agent:003".to_owned(), "market-data".to_owned())].into(),
             ..IntakeConfig::default()
         };
-        let keys = Keys::new(&Names::new(PREFIX, "tickpath-1").unwrap(), "aism", &config);
+        let keys = Keys::new(&Names::new(PREFIX, "tickpath-1").unwrap(), &config);
         assert_eq!(keys.processing, "binaryrogue:tasks:processing:tickpath-1");
         assert_eq!(keys.tasks_dead, "binaryrogue:tasks:dead");
         assert_eq!(keys.commands("risk"), "aism:agent:tickpath-1.risk:commands");

@@ -5,6 +5,8 @@
 
 use super::config::IntakeConfig;
 use super::keys::Keys;
+use crate::acp::agent::AuditEntry;
+use crate::bridge::redis::audit;
 use crate::bridge::redis::trouble::Trouble;
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Script};
@@ -178,18 +180,18 @@ impl Settled {
         self
     }
 
-    /// An entry of the audit stream: what kind, of whom, and the message itself.
+    /// An entry of the audit stream.
     #[must_use]
-    pub fn audit(mut self, keys: &Keys, kind: &str, agent_id: &str, message: &str) -> Self {
-        let add = self.0.cmd("XADD").arg(&keys.audit).arg("MAXLEN").arg("~").arg(AUDIT_KEPT).arg("*");
-        add.arg("kind").arg(kind).arg("agent_id").arg(agent_id).arg("message").arg(message).ignore();
+    pub fn audit(mut self, keys: &Keys, length: u64, entry: &AuditEntry<'_>) -> Self {
+        self.0.add_command(audit::add(keys.names(), length, entry)).ignore();
         self
     }
 
     /// A dead letter: the item as it came, and why it was given up. What is no text is shown as such.
     #[must_use]
     pub fn dead(mut self, list: &str, config: &IntakeConfig, item: &[u8], why: &str, by: &str, at: &str) -> Self {
-        let shown = String::from_utf8_lossy(item);
+        // A huge one is cut: what it was is known by its length.
+        let shown = String::from_utf8_lossy(&item[..item.len().min(config.message_bytes as usize)]);
         let letter = json!({"reason": why, "at": at, "by": by, "bytes": item.len(), "item": shown}).to_string();
         self.0.cmd("LPUSH").arg(list).arg(letter).ignore();
         self.0.cmd("LTRIM").arg(list).arg(0).arg(config.dead_max - 1).ignore();
@@ -204,6 +206,3 @@ impl Settled {
         Ok(self.0.query_async(at).await?)
     }
 }
-
-/// Entries of the audit stream that are kept, about.
-const AUDIT_KEPT: u64 = 1_000_000;

@@ -44,6 +44,8 @@ pub struct Setup {
     pub desk: Desk,
     /// How it stands.
     pub status: Arc<Status>,
+    /// Entries of the audit stream that are kept.
+    pub audit_length: u64,
     /// Whether outcomes are to be kept for PostgreSQL.
     pub keeps_outcomes: bool,
     /// Set when the host ends.
@@ -388,17 +390,18 @@ impl Intake {
         dead: Option<Dead>,
     ) -> Result<(), Trouble> {
         let agent = ROSTER.get(place).unwrap_or(&"");
-        let (id, text) = (keys.agent(agent), json(response)?);
+        let (desk, text, kept) = (&self.setup.desk, json(response)?, self.setup.audit_length);
+        let audit = |kind, data| desk.audit(agent, &command.id, kind, data);
         let mut settled = Settled::new(&keys.commands_processing(agent), bytes)
-            .audit(keys, "command", &id, &json(command)?)
-            .audit(keys, "response", &id, &text)
+            .audit(keys, kept, &audit("command", json(command)?))
+            .audit(keys, kept, &audit("response", text.clone()))
             .respond(keys, self.setup.desk.config(), &text);
         let old: Option<String> = redis::cmd("GET").arg(keys.state(agent)).query_async(at).await?;
-        if let Some(change) = self.setup.desk.changed(response, command, old.as_deref().unwrap_or("active")) {
+        if let Some(change) = desk.changed(agent, response, command, old.as_deref().unwrap_or("active")) {
             let text = json(&change)?;
             settled = settled
                 .state(&keys.state(agent), &change.new_state)
-                .audit(keys, "state_change", &id, &text)
+                .audit(keys, kept, &audit("transition", text.clone()))
                 .publish(&keys.state_changes, &text);
         }
         if let Some(Dead(why)) = &dead {

@@ -25,7 +25,7 @@ use crate::types::instrument::Instrument;
 use serde_json::{Value, json};
 
 /// The agent that is told to be open or closed with the gate.
-pub const GATE_AGENT: &str = "risk";
+pub const GATE_AGENT: &str = "gate";
 
 /// An event on its way out.
 #[derive(Clone, Copy)]
