@@ -7,8 +7,10 @@ use crate::config::{Config, ConfigError};
 use crate::control::http::auth::Tokens;
 use crate::control::http::{self, Plane, PlaneError};
 use crate::control::mode::{self, Mode};
+use crate::control::plane::Host;
+use crate::control::plane::view::WatchNow;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// Overseer and plane of a running host. Dropping it ends them.
@@ -54,7 +56,7 @@ impl Attended {
         if live && tokens()?.is_empty() {
             return Err("mode LIVE needs an admin token, without which nobody can stop it over the control plane; set TICKPATH_ADMIN_TOKEN_FILE".to_owned());
         }
-        let host = || Arc::clone(&self.overseer) as Arc<dyn crate::control::plane::Host>;
+        let host = || self.host();
         match http::start(config.clone(), tokens()?, host(), cores::lower_this_thread) {
             Err(PlaneError::PortTaken(address)) if !config.required && address.port() != 0 => {
                 tracing::warn!("{}; a free port is taken instead", PlaneError::PortTaken(address));
@@ -68,6 +70,16 @@ impl Attended {
     /// The bridges that are on, for whoever asks how they stand.
     pub fn show_bridges(&self, bridges: &[Seen]) {
         self.overseer.show_bridges(bridges);
+    }
+
+    /// What the agents' supervisor shows, for whoever asks.
+    pub fn show_agents(&self, agents: Arc<Mutex<WatchNow>>) {
+        self.overseer.show_agents(agents);
+    }
+
+    /// The host, as those see it who are no stage of it.
+    pub fn host(&self) -> Arc<dyn Host> {
+        Arc::clone(&self.overseer) as Arc<dyn Host>
     }
 
     /// Where the control plane listens.

@@ -1,7 +1,9 @@
 //! Edge: the bridges of a live host: which are on, each on a thread of its own, ended with the host.
 
+use super::agents;
 use super::cores;
 use crate::acp::names::Names;
+use crate::agent::config::AgentsConfig;
 use crate::bridge::config::RedisConfig;
 use crate::bridge::redis::{connect, run};
 use crate::bridge::status::{Standing, State, Status};
@@ -87,6 +89,12 @@ impl Prepared {
             connect::fit_for_live(&client).map_err(|e| BridgeError::Unfit(e.to_string()))?;
         }
         Ok(Self { redis: Some((client, names, redis.clone())) })
+    }
+
+    /// What the agents need, if there is a store for them.
+    pub fn agents(&self, config: &AgentsConfig) -> Option<agents::Prepared> {
+        let (client, names, _) = self.redis.as_ref().filter(|_| config.enabled)?;
+        Some(agents::Prepared { client: client.clone(), names: names.clone(), config: config.clone() })
     }
 
     /// Starts them over the journal in `journal`, of which this is start `epoch`, up to what is `durable`.

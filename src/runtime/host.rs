@@ -1,5 +1,6 @@
 //! Edge: a host from a configuration: stages, journal, threads, one run, and what came of it.
 
+use super::agents::Agents;
 use super::attended::{Attended, with_mode_in_force};
 use super::bridges::{Bridges, Prepared};
 use super::clock::{Pacer, Tsc, wall_now};
@@ -87,6 +88,7 @@ pub struct Running {
     pub plane: Option<std::net::SocketAddr>,
     attended: Option<Attended>,
     bridges: Bridges,
+    agents: Agents,
     thread: std::thread::JoinHandle<Result<Outcome, HostError>>,
 }
 
@@ -212,6 +214,7 @@ pub(super) fn start_with(
         (Some(_), true) => Some(Prepared::new(config, config.host.mode == Mode::Live)?),
         _ => None,
     };
+    let agents = prepared.as_ref().and_then(|prepared| prepared.agents(&config.agents));
     let settings = Settings::from_env(|name| std::env::var(name).ok()).map_err(|e| ConfigError::room("http", e))?;
     let facts = Facts::new(config, &epoch_start, limits);
     let generated = matches!(source, Source::Generated);
@@ -260,6 +263,7 @@ pub(super) fn start_with(
             commands: sender,
             tsc: run_clock.clone(),
             kills: restored.kills.clone(),
+            states: restored.states.clone(),
             // Questions are asked in market time, which may be slower than the wall's.
             statement_interval: match options.speed {
                 Some(speed) if speed < 1.0 => (config.host.statement_interval() as f64 / speed) as i64,
@@ -307,6 +311,19 @@ pub(super) fn start_with(
     if let Some(attended) = &attended {
         attended.show_bridges(bridges.seen());
     }
+    let agents = match (agents, &attended) {
+        (Some(prepared), Some(attended)) => {
+            Agents::start(prepared, attended.host()).inspect(|agents| attended.show_agents(Arc::clone(agents.now())))
+        }
+        _ => Ok(Agents::default()),
+    };
+    let agents = match agents {
+        Ok(agents) => agents,
+        Err(error) => {
+            finish.join(first_sequence - 1);
+            return Err(HostError::Thread(format!("cannot start the agents: {error}")));
+        }
+    };
     let side = VenueSide::new(orders, exchange, latency, durable, config.topology.instruments_max)
         .with_patience(patience)
         .with_losses(losses);
@@ -362,6 +379,7 @@ pub(super) fn start_with(
         plane,
         attended,
         bridges,
+        agents,
         thread,
     })
 }
@@ -474,8 +492,9 @@ impl Running {
     /// # Errors
     /// [`HostError`].
     pub fn wait(self) -> Result<Outcome, HostError> {
-        let Self { thread, attended, bridges, .. } = self;
+        let Self { thread, attended, bridges, agents, .. } = self;
         let outcome = thread.join();
+        drop(agents);
         // The journal is closed: they write what is left, and end.
         drop(bridges);
         drop(attended);

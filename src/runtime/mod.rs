@@ -19,7 +19,7 @@
 //! | [`enabling`] | the two people's approval, looked at again and again in LIVE |
 //! | [`agreement`] | whether the venue and the host agree on what the host has there |
 //! | [`watching`] | what must be told to people, each with its runbook |
-//! | [`bridges`] | the bridges of a live host, begun and ended with it |
+//! | [`bridges`], [`agents`] | the bridges and the agents of a live host, begun and ended with it |
 //! | [`playback`], [`divergence`] | a journal through the stages again, on one thread; where it differs |
 //! | [`recovery`] | what a restart takes from the journal |
 //! | [`problems`], [`complaint`] | what went wrong, for people and for programs |
@@ -27,6 +27,7 @@
 //! | [`clock`] | the TSC, and wall time for pacing |
 //! | [`cores`] | cores that exist, pinning |
 
+pub mod agents;
 pub mod agreement;
 pub mod attended;
 pub mod bridges;
@@ -50,6 +51,7 @@ pub mod loader;
 pub mod opened;
 pub mod outlet;
 pub mod overseer;
+pub mod overseer_agents;
 pub mod overseer_metrics;
 pub mod overseer_plane;
 pub mod patience;

@@ -23,7 +23,7 @@ use crate::control::halt_watch::HaltWatch;
 use crate::control::kill::{Act, KillSwitch};
 use crate::control::market_health::{MarketHealth, Settings};
 use crate::control::mode::Mode;
-use crate::control::plane::view::Enablement;
+use crate::control::plane::view::{Enablement, WatchNow};
 use crate::control::state::{Backoff, Machine};
 use crate::control::ticks::{Stream, Ticks};
 use crate::event::input::{GateReason, Input};
@@ -33,7 +33,7 @@ use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
 use crate::types::time::{NO_TIME, Nanos, SECONDS};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -92,6 +92,8 @@ pub struct OverseerSetup {
     pub difference: Option<String>,
     /// Kills of earlier process starts that nobody has released.
     pub kills: BTreeMap<KillScope, StandingKill>,
+    /// What earlier process starts set for single instruments.
+    pub states: BTreeMap<InstrumentId, OperatorCommand>,
 }
 
 /// Where an overseer reads the time: a test gives it its own.
@@ -125,7 +127,13 @@ pub struct Overseer {
     /// Instruments whose price alone is not fresh, by name, with what is missing.
     pub(super) stale_instruments: Mutex<Vec<(String, Stream)>>,
     pub(super) bridges: Mutex<Vec<Bridge>>,
-    watching: Mutex<Watching>,
+    /// What the agents' supervisor shows; `None` = it is off.
+    pub(super) agents: Mutex<Option<Arc<Mutex<WatchNow>>>>,
+    /// What earlier process starts set for single instruments.
+    pub(super) states_before: BTreeMap<InstrumentId, OperatorCommand>,
+    /// When it last looked, in ns since `started`.
+    pub(super) looked: AtomicI64,
+    pub(super) watching: Mutex<Watching>,
     pub(super) outlet: Arc<OutletCounters>,
     pub(super) health: MarketHealth,
     pub(super) settings: Settings,
@@ -207,6 +215,9 @@ impl Overseer {
             alerts: Mutex::default(),
             stale_instruments: Mutex::default(),
             bridges: Mutex::default(),
+            agents: Mutex::default(),
+            states_before: setup.states,
+            looked: AtomicI64::new(0),
             watching: Mutex::default(),
             outlet: setup.outlet,
             health: MarketHealth::new(Arc::clone(&setup.ticks), settings),
@@ -263,6 +274,11 @@ impl Overseer {
     /// The bridges that are on.
     pub fn show_bridges(&self, bridges: &[Bridge]) {
         bridges.clone_into(&mut lock(&self.bridges));
+    }
+
+    /// What the agents' supervisor shows.
+    pub fn show_agents(&self, agents: Arc<Mutex<WatchNow>>) {
+        *lock(&self.agents) = Some(agents);
     }
 
     /// Both clocks.
@@ -331,6 +347,7 @@ impl Overseer {
         if !halt.bars(self.mode) {
             reasons &= !bit(GateReason::Halt);
         }
+        self.looked.store(i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX), Ordering::Release);
         self.gate.set_holds(OWNED.iter().fold(0, |bits, reason| bits | bit(*reason)), reasons);
     }
 
@@ -412,6 +429,7 @@ impl Overseer {
         // For some seconds an answer is awaited.
         let differs = lock(&self.disagreement).clone().filter(|d| *d != Disagreement::NotYet);
         let bridges = lock(&self.bridges).clone();
+        let agents = self.agents_watch();
         let found = {
             let view = lock(&self.view);
             lock(&self.watching).look(&Seen {
@@ -420,6 +438,7 @@ impl Overseer {
                 events: self.progress.events.load(Ordering::Acquire),
                 differs: differs.as_ref().map(ToString::to_string).as_deref(),
                 bridges: &bridges,
+                agents: agents.as_ref(),
                 unanswered: self.outlet.unanswered.load(Ordering::Relaxed),
                 gate: holds,
                 stale: stale.as_deref(),

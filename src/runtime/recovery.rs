@@ -1,6 +1,7 @@
 //! Edge: what a restart takes from the journal: instruments, positions, orders, and the inputs that begin a new epoch.
 
 use super::group::Stages;
+use super::recorder::is_state_change;
 use crate::config::Mode;
 use crate::control::gate::KillScope;
 use crate::event::definition::Definition;
@@ -34,6 +35,8 @@ pub struct Restored {
     /// In what the venue and the host held something else, by instrument (`NONE`: all orders) and process start, as long as
     /// nothing has ended it.
     pub differences: BTreeMap<(InstrumentId, u64), String>,
+    /// The last command that set each instrument's own trading state.
+    pub states: BTreeMap<InstrumentId, OperatorCommand>,
     /// Records read.
     pub records: u64,
 }
@@ -75,6 +78,7 @@ pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError
             }
         }
         restored.remember_kills(&entry.input);
+        restored.remember_states(&entry);
         restored.remember_differences(&entry);
         if let Some(audit) = &entry.audit {
             if entry.input.instrument.is_some() && audit.risk.px.0 > 0 {
@@ -120,6 +124,17 @@ impl Restored {
         let texts: Vec<String> =
             self.differences.iter().map(|((_, epoch), text)| format!("{text} (in start {epoch})")).collect();
         (!texts.is_empty()).then(|| format!("the venue and the host differed before this start: {}", texts.join("; ")))
+    }
+
+    /// Who set what an instrument may do.
+    fn remember_states(&mut self, entry: &Entry) {
+        if entry.input.kind() != Some(InputKind::Operator) {
+            return;
+        }
+        let command: &OperatorCommand = entry.input.payload();
+        if entry.audit.as_ref().is_some_and(|audit| is_state_change(command, audit.risk.operator)) {
+            self.states.insert(entry.input.instrument, *command);
+        }
     }
 
     /// A kill is latched beyond the process: only a person's release ends it.

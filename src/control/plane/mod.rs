@@ -28,7 +28,7 @@ pub use scrape::Scrape;
 
 use crate::event::risk::OperatorOutcome;
 use crate::types::time::UnixNanos;
-use view::{Agent, Enablement, Heartbeat, Limit, Process, Situation};
+use view::{Agent, Enablement, Heartbeat, InstrumentSetting, Limit, Process, Situation};
 
 /// A command in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,12 @@ pub trait Host: Send + Sync + 'static {
 
     /// Puts counters, gauges and histograms into `out` (`/metrics`).
     fn scrape(&self, out: &mut Scrape);
+
+    /// What was set for single instruments, over restarts too; those that are not named were never set. `None` if the host does
+    /// not know that: then nothing that was set may be loosened without a person.
+    fn settings(&self) -> Option<Vec<InstrumentSetting>> {
+        None
+    }
 
     /// Takes a command, or says why not.
     ///

@@ -246,6 +246,7 @@ impl Host for Desk {
             faults: inside.faults.clone(),
             warnings: vec!["redis may evict queues".to_owned()],
             bridges: Vec::new(),
+            agents: None,
         }
     }
 
