@@ -22,6 +22,8 @@ const WITHIN: (Duration, Duration) = (Duration::from_secs(3), Duration::from_sec
 const VALUE_MAX: usize = 256;
 /// Keys that are looked at in a step of a scan.
 const STEP: usize = 500;
+/// Looks that leave out the search for new members of the sorted set, if there was one that cannot be an agent.
+const MEMBERS_WAIT: u32 = 50;
 /// Refused things that are remembered, so that each is told once.
 const REFUSED_MAX: usize = 1_024;
 
@@ -97,6 +99,8 @@ pub struct Known {
     refused: BTreeSet<String>,
     keys: u64,
     members: u64,
+    /// Looks until the sorted set is searched for new members again.
+    members_wait: u32,
 }
 
 /// Both connections.
@@ -152,6 +156,7 @@ impl Hearing {
         pipe.ignore_errors();
         for agent in agents {
             let key = setup.names.presence(agent);
+            pipe.cmd("EXISTS").arg(&key);
             if known.last.get(agent).is_some_and(|last| last.is_long) {
                 pipe.cmd("HSTRLEN").arg(key).arg("last_seen");
             } else {
@@ -161,7 +166,11 @@ impl Hearing {
         }
         let pattern = setup.names.presence("*");
         pipe.cmd("SCAN").arg(known.keys).arg("MATCH").arg(&pattern).arg("COUNT").arg(STEP);
-        pipe.cmd("ZSCAN").arg(names::engine_heartbeats()).arg(known.members).arg("COUNT").arg(STEP);
+        known.members_wait = known.members_wait.saturating_sub(1);
+        let asks_members = known.members_wait == 0;
+        if asks_members {
+            pipe.cmd("ZSCAN").arg(names::engine_heartbeats()).arg(known.members).arg("COUNT").arg(STEP);
+        }
         let mut ear = self.ear.clone();
         let ping = async move { Ok::<_, Trouble>(redis::cmd("PING").query_async::<()>(&mut ear).await?) };
         let store = &mut self.store;
@@ -173,28 +182,25 @@ impl Hearing {
         let mut look = Look::default();
         let mut answers = answers.into_iter();
         for agent in agents {
+            let there = answers.next();
             let (hash, score) = (answers.next(), answers.next());
+            // What is not known to be gone is there.
+            if matches!(there, Some(Ok(Value::Int(0)))) && matches!(score, Some(Ok(Value::Nil))) {
+                look.absent.push(agent.clone());
+            }
             known.read(agent, hash, score, at, &mut look);
         }
         let prefix = pattern.len() - 1;
-        let mut scan = |answer: Option<RedisResult<Value>>, cursor: &mut u64, skip: usize, every: usize| {
-            let read = answer.map(|answer| answer.and_then(|value| Ok(redis::from_redis_value(value)?)));
-            let (next, names): (u64, Vec<Vec<u8>>) = match read {
-                Some(Ok(read)) => read,
-                Some(Err(error)) => return Some(Trouble::from(error).0),
-                None => (0, Vec::new()),
-            };
-            *cursor = next;
-            for name in names.iter().step_by(every) {
-                match name.get(skip..).and_then(|id| std::str::from_utf8(id).ok()).filter(|id| is_agent_id(id)) {
-                    Some(id) => look.found.push(id.to_owned()),
-                    None => return Some("a name of an agent that can be none".to_owned()),
-                }
+        let mut odd = scan(answers.next(), &mut known.keys, prefix, 1, &mut look.found);
+        if asks_members {
+            let bad = scan(answers.next(), &mut known.members, 0, 2, &mut look.found);
+            if bad.is_some() {
+                // What is in the way may be long: it is not fetched again and again.
+                known.members_wait = MEMBERS_WAIT;
             }
-            None
-        };
-        let odd = [scan(answers.next(), &mut known.keys, prefix, 1), scan(answers.next(), &mut known.members, 0, 2)];
-        for what in odd.into_iter().flatten() {
+            odd = odd.or(bad);
+        }
+        if let Some(what) = odd {
             known.refuse(&mut look, what);
         }
         // Only now: what the channel brought before the answer is in here.
@@ -210,6 +216,30 @@ impl Hearing {
         debug_assert!(look.signs.len() <= self.room + 2 * agents.len(), "bounded");
         Ok(look)
     }
+}
+
+/// One step of a scan: each `every`-th name, without its first `skip` bytes, is an agent; what cannot be used of it, in words.
+fn scan(
+    answer: Option<RedisResult<Value>>,
+    cursor: &mut u64,
+    skip: usize,
+    every: usize,
+    found: &mut Vec<String>,
+) -> Option<String> {
+    let read = answer.map(|answer| answer.and_then(|value| Ok(redis::from_redis_value(value)?)));
+    let (next, names): (u64, Vec<Vec<u8>>) = match read? {
+        Ok(read) => read,
+        Err(error) => return Some(Trouble::from(error).0),
+    };
+    *cursor = next;
+    let mut odd = None;
+    for name in names.iter().step_by(every) {
+        match name.get(skip..).and_then(|id| std::str::from_utf8(id).ok()).filter(|id| is_agent_id(id)) {
+            Some(id) => found.push(id.to_owned()),
+            None => odd = Some(format!("a name of {} bytes that is no agent's", name.len())),
+        }
+    }
+    odd
 }
 
 impl Known {
@@ -266,9 +296,6 @@ impl Known {
             }
             None => None,
         };
-        if seen.is_none() && score.is_none() {
-            look.absent.push(agent.to_owned());
-        }
         let status = String::from_utf8_lossy(&status).into_owned();
         if !first && seen.is_some() && seen != last.seen {
             let text = seen.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
@@ -322,21 +349,21 @@ mod tests {
             let mut look = Look::default();
             known.read("a", hash, score, 7, &mut look);
             let claimed: Vec<_> = look.signs.iter().map(|sign| sign.claimed).collect();
-            (claimed, look.absent.len(), look.refused.0)
+            (claimed, look.refused.0)
         };
-        assert_eq!(read(none(), Some(Ok(Value::Nil))), (vec![], 1, 0));
-        assert_eq!(read(hash("1970-01-01T00:00:01"), Some(Ok(Value::Nil))), (vec![Some(SECONDS)], 0, 0));
-        assert_eq!(read(hash("1970-01-01T00:00:01"), score("2")), (vec![Some(2 * SECONDS)], 0, 0));
-        assert_eq!(read(hash("1970-01-01T00:00:01"), score("2")), (vec![], 0, 0));
-        assert_eq!(read(hash("soon"), score("inf")), (vec![None, Some(i64::MAX)], 0, 1));
+        assert_eq!(read(none(), Some(Ok(Value::Nil))), (vec![], 0));
+        assert_eq!(read(hash("1970-01-01T00:00:01"), Some(Ok(Value::Nil))), (vec![Some(SECONDS)], 0));
+        assert_eq!(read(hash("1970-01-01T00:00:01"), score("2")), (vec![Some(2 * SECONDS)], 0));
+        assert_eq!(read(hash("1970-01-01T00:00:01"), score("2")), (vec![], 0));
+        assert_eq!(read(hash("soon"), score("inf")), (vec![None, Some(i64::MAX)], 1));
         // Too long: refused, once, no sign; then only its length is asked.
-        assert_eq!(read(hash(&"x".repeat(1000)), score("inf")), (vec![], 0, 1));
-        assert_eq!(read(Some(Ok(Value::Int(1000))), score("inf")), (vec![], 0, 0));
-        assert_eq!(read(Some(Ok(Value::Int(20))), score("inf")), (vec![], 0, 0));
-        assert_eq!(read(hash("1970-01-01T00:00:03"), score("inf")), (vec![Some(3 * SECONDS)], 0, 0));
+        assert_eq!(read(hash(&"x".repeat(1000)), score("inf")), (vec![], 1));
+        assert_eq!(read(Some(Ok(Value::Int(1000))), score("inf")), (vec![], 0));
+        assert_eq!(read(Some(Ok(Value::Int(20))), score("inf")), (vec![], 0));
+        assert_eq!(read(hash("1970-01-01T00:00:03"), score("inf")), (vec![Some(3 * SECONDS)], 0));
         // Another type.
         let wrong = || Some(Err(redis::RedisError::from((redis::ErrorKind::Extension, "WRONGTYPE", "x".to_owned()))));
-        assert_eq!(read(wrong(), score("inf")), (vec![], 0, 1));
-        assert_eq!(read(wrong(), wrong()), (vec![], 0, 1), "the set is told too, the hash was");
+        assert_eq!(read(wrong(), score("inf")), (vec![], 1));
+        assert_eq!(read(wrong(), wrong()), (vec![], 1), "the set is told too, the hash was");
     }
 }
