@@ -329,7 +329,7 @@ mod tests {
             let beat = Heartbeat::new(&format!("a{number}"), "alive", 0);
             inbox.take(&serde_json::to_vec(&beat).unwrap(), 8);
         }
-        for junk in [&b"x"[..], &[b'x'; 100_000], b"{}", b"null", b"\xff"] {
+        for junk in [&b"x"[..], &vec![b'x'; 100_000], b"{}", b"null", b"\xff"] {
             inbox.take(junk, 8);
         }
         inbox.take(br#"{"agent_id":"a1","status":"degraded","timestamp":"?"}"#, 8);

@@ -87,13 +87,12 @@ impl Postgres {
     }
 
     async fn client(&mut self) -> Result<&Client, tokio_postgres::Error> {
-        let open = match self.open.take().filter(|(client, _)| !client.is_closed()) {
-            Some(open) => open,
-            None => {
-                let (client, connection) = self.config.connect(NoTls).await?;
-                // Its end is seen by the next statement.
-                (client, tokio::spawn(async move { drop(connection.await) }))
-            }
+        let open = if let Some(open) = self.open.take().filter(|(client, _)| !client.is_closed()) {
+            open
+        } else {
+            let (client, connection) = self.config.connect(NoTls).await?;
+            // Its end is seen by the next statement.
+            (client, tokio::spawn(async move { drop(connection.await) }))
         };
         Ok(&self.open.insert(open).0)
     }

@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields that are read at a start; more are not ours.
 const FIELDS_MAX: usize = 65_536;
+/// A field and its value, as they stand.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// Longest value that is read, in bytes.
 const VALUE_MAX: usize = 1 << 20;
 
@@ -92,7 +95,7 @@ impl Memory {
     pub async fn load(connection: &mut MultiplexedConnection, names: &Names) -> Result<Self, Trouble> {
         let (mut memory, mut cursor, mut fields) = (Self::default(), 0u64, 0);
         loop {
-            let (next, pairs): (u64, Vec<(Vec<u8>, Vec<u8>)>) = redis::cmd("HSCAN")
+            let (next, pairs): (u64, Vec<Pair>) = redis::cmd("HSCAN")
                 .arg(names.supervisor())
                 .arg(cursor)
                 .arg("COUNT")

@@ -134,8 +134,9 @@ impl Supervisor<'_> {
     fn take(&mut self, look: Look, at: Nanos) {
         let wall = self.setup.host.now();
         for agent in &look.found {
-            let told = self.watch.registered(agent, false, at);
-            told.into_iter().for_each(|told| self.tell(told));
+            if let Some(told) = self.watch.registered(agent, false, at) {
+                self.tell(told);
+            }
         }
         for sign in look.signs {
             let ahead = sign.claimed.map(|claimed| claimed.saturating_sub(wall));

@@ -178,7 +178,7 @@ fn is_down(agent: &str, history: &[Event]) -> bool {
             _ => None,
         });
         let Some(known) = known else { return false };
-        let since = signs.last().unwrap_or(known).max(known).max(connected);
+        let since = signs.max().unwrap_or(known).max(known).max(connected);
         let heard_behind = history[tick..].iter().any(|event| matches!(event, E::Heard(who, _) if *who == agent));
         at - since >= 90 && !heard_behind
     })
