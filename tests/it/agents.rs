@@ -369,7 +369,7 @@ fn junk_is_refused_counted_and_told_and_nothing_falls() {
     ear.wait("logs", "10000000 bytes", 1, SOON, &run);
     // A clock that is hours off is told once, and the agent is alive all the same.
     for _ in 0..10 {
-        send_heartbeat(&server, "agent:ahead", "2999-01-01T00:00:00");
+        send_heartbeat(&server, "agent:ahead", "2199-01-01T00:00:00");
         std::thread::sleep(Duration::from_millis(300));
     }
     assert_eq!(ear.of("alerts", "clock of agent:ahead").len(), 1, "{:?}", ear.of("alerts", ""));
