@@ -154,6 +154,9 @@ pub struct Config {
     /// The control plane.
     #[serde(default)]
     pub http: crate::control::http::Config,
+    /// Presence, watch, budgets.
+    #[serde(default)]
+    pub agents: crate::agent::config::AgentsConfig,
 }
 
 /// A configuration and where its values came from.

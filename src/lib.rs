@@ -21,6 +21,7 @@ pub mod acp;
 pub mod venue;
 pub mod bridge;
 pub mod control;
+pub mod agent;
 pub mod report;
 
 // Assembly

@@ -7,6 +7,19 @@ pub const PREFIX: &str = "binaryrogue";
 /// Prefix of the engine's protocol, unless another is configured.
 pub const AISM_PREFIX: &str = "aism";
 
+/// Prefix of the engine's commands and events.
+pub const ENGINE: &str = "aism";
+
+/// The sorted set of all agents' heartbeats: member = agent id, score = Unix seconds.
+pub fn engine_heartbeats() -> String {
+    format!("{ENGINE}:agents:heartbeats")
+}
+
+/// Labels and type of an agent: a hash.
+pub fn engine_metadata(agent: &str) -> String {
+    format!("{ENGINE}:agent:{agent}:metadata")
+}
+
 /// What a prefix or a host's name may be: it becomes a part of keys, and must not be taken for a pattern or another family.
 pub fn is_word(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
@@ -75,6 +88,21 @@ impl Names {
         format!("{}:{name}", self.prefix)
     }
 
+    /// How an agent stands: a hash.
+    pub fn presence(&self, agent: &str) -> String {
+        format!("{}:agents:{agent}", self.prefix)
+    }
+
+    /// What an agent has used of a provider: a number.
+    pub fn budget(&self, agent: &str, provider: &str) -> String {
+        format!("{}:budget:{agent}:{provider}", self.prefix)
+    }
+
+    /// What this host's supervisor remembers over a restart: a hash of its own.
+    pub fn supervisor(&self) -> String {
+        format!("{}:supervisor:{}", self.prefix, self.host)
+    }
+
     /// An agent of this host: `{host}.{agent}`.
     pub fn agent(&self, name: &str) -> String {
         format!("{}.{name}", self.host)
@@ -95,6 +123,10 @@ mod tests {
         assert_eq!(names.agent_state("risk"), "aism:agent:tickpath-1.risk:state");
         let other = names.with_aism("engine").unwrap();
         assert_eq!((other.aism("audit").as_str(), other.with_aism("a:b")), ("engine:audit", None));
+        assert_eq!(names.presence("agent:002"), "binaryrogue:agents:agent:002");
+        assert_eq!(names.budget("agent:002", "openai"), "binaryrogue:budget:agent:002:openai");
+        assert_eq!(engine_heartbeats(), "aism:agents:heartbeats");
+        assert_eq!(engine_metadata("x"), "aism:agent:x:metadata");
         for bad in ["", "a:b", "a*", "a b", "ä", "a\n", &"x".repeat(33)] {
             assert_eq!((Names::new(bad, "h"), Names::new(PREFIX, bad)), (None, None), "{bad}");
         }

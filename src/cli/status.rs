@@ -188,6 +188,14 @@ fn overview(state: &Value, health: &Value, agents: &Value) -> String {
         };
         line("agent", format!("{} {now} {}", text(agent, "name"), text(agent, "detail")));
     }
+    if health["agents"].is_object() {
+        let watch = &health["agents"];
+        let down: Vec<&str> = list(&watch["down"]).iter().map(|agent| text(agent, "agent")).collect();
+        let down = if down.is_empty() { "none down".to_owned() } else { format!("DOWN: {}", down.join(", ")) };
+        let trouble = text(watch, "trouble");
+        let heard = if watch["hears"] == true { String::new() } else { format!("  cannot hear: {trouble}") };
+        line("watch", format!("{} agents, {down}{heard}", watch["watched"]));
+    }
     for request in list(&state["requests"]).iter().take(5) {
         line(
             "command",

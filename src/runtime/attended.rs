@@ -9,8 +9,9 @@ use crate::control::http::auth::Tokens;
 use crate::control::http::{self, Plane, PlaneError};
 use crate::control::mode::{self, Mode};
 use crate::control::plane::Host;
+use crate::control::plane::view::WatchNow;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// Overseer and plane of a running host. Dropping it ends them.
@@ -69,6 +70,11 @@ impl Attended {
     /// The bridges that are on, for whoever asks how they stand.
     pub fn show_bridges(&self, bridges: &[Seen]) {
         self.overseer.show_bridges(bridges);
+    }
+
+    /// What the agents' supervisor shows, for whoever asks.
+    pub fn show_agents(&self, agents: Arc<Mutex<WatchNow>>) {
+        self.overseer.show_agents(agents);
     }
 
     /// The running host, for whoever may ask something of it.

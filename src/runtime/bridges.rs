@@ -1,6 +1,9 @@
 //! Edge: the bridges of a live host: which are on, each on a thread of its own, ended with the host.
 
+use super::agents;
 use super::cores;
+use super::intake;
+use super::outside;
 use super::recorder::View;
 use super::sampling::StageSampler;
 use super::sight::HostSight;
@@ -109,6 +112,23 @@ impl Prepared {
             connect::fit_for_live(&client).map_err(|e| BridgeError::Unfit(e.to_string()))?;
         }
         Ok(Self { redis: Some((client, names, redis.clone())) })
+    }
+
+    /// What the agents' watch and the intake need, if there is a store for them.
+    pub fn outside(&self, config: &Config) -> outside::Prepared {
+        let Some((client, names, redis)) = &self.redis else { return outside::Prepared::default() };
+        let agents = config.agents.enabled.then(|| agents::Prepared {
+            client: client.clone(),
+            names: names.clone(),
+            config: config.agents.clone(),
+        });
+        let intake = config.intake.enabled.then(|| intake::Prepared {
+            client: client.clone(),
+            names: names.clone(),
+            config: config.intake.clone(),
+            audit_length: redis.audit_length,
+        });
+        outside::Prepared { agents, intake }
     }
 
     /// Starts them.

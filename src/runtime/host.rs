@@ -8,8 +8,8 @@ use super::cores;
 use super::enabling::{Enabling, LimitNow};
 pub use super::host_error::HostError;
 use super::identity;
-use super::intake::{self, Intake};
 use super::opened::Opened;
+use super::outside::Outside;
 use super::overseer::{Clocks, OverseerSetup};
 use super::overseer_plane::Facts;
 use super::patience::Patience;
@@ -89,7 +89,7 @@ pub struct Running {
     pub plane: Option<std::net::SocketAddr>,
     attended: Option<Attended>,
     bridges: Bridges,
-    intake: Option<Intake>,
+    outside: Outside,
     thread: std::thread::JoinHandle<Result<Outcome, HostError>>,
 }
 
@@ -215,10 +215,7 @@ pub(super) fn start_with(
         (Some(_), true) => Some(Prepared::new(config, config.host.mode == Mode::Live)?),
         _ => None,
     };
-    let prepared_intake = match &prepared {
-        Some(_) => intake::Prepared::new(config)?,
-        None => None,
-    };
+    let prepared_outside = prepared.as_ref().map(|prepared| prepared.outside(config)).unwrap_or_default();
     let settings = Settings::from_env(|name| std::env::var(name).ok()).map_err(|e| ConfigError::room("http", e))?;
     let facts = Facts::new(config, &epoch_start, limits);
     let generated = matches!(source, Source::Generated);
@@ -269,6 +266,7 @@ pub(super) fn start_with(
             commands: sender,
             tsc: run_clock.clone(),
             kills: restored.kills.clone(),
+            states: restored.states.clone(),
             // Questions are asked in market time, which may be slower than the wall's.
             statement_interval: match options.speed {
                 Some(speed) if speed < 1.0 => (config.host.statement_interval() as f64 / speed) as i64,
@@ -318,22 +316,16 @@ pub(super) fn start_with(
             return Err(HostError::Thread(format!("cannot start a bridge: {error}")));
         }
     };
-    let mut intake = None;
     if let Some(attended) = &attended {
         attended.show_bridges(bridges.seen());
-        if let Some(prepared) = prepared_intake {
-            match prepared.start(attended.host()) {
-                Ok(begun) => {
-                    attended.show_intake(begun.status());
-                    intake = Some(begun);
-                }
-                Err(error) => {
-                    finish.join(first_sequence - 1);
-                    return Err(HostError::Thread(format!("cannot start the intake: {error}")));
-                }
-            }
-        }
     }
+    let outside = match Outside::start(prepared_outside, attended.as_ref()) {
+        Ok(outside) => outside,
+        Err(error) => {
+            finish.join(first_sequence - 1);
+            return Err(HostError::Thread(error));
+        }
+    };
     let side = VenueSide::new(orders, exchange, latency, durable, config.topology.instruments_max)
         .with_patience(patience)
         .with_losses(losses);
@@ -389,7 +381,7 @@ pub(super) fn start_with(
         plane,
         attended,
         bridges,
-        intake,
+        outside,
         thread,
     })
 }
@@ -502,10 +494,10 @@ impl Running {
     /// # Errors
     /// [`HostError`].
     pub fn wait(self) -> Result<Outcome, HostError> {
-        let Self { thread, attended, bridges, intake, .. } = self;
+        let Self { thread, attended, bridges, outside, .. } = self;
         let outcome = thread.join();
         // Nothing can be taken any more; what was taken and is not over waits for the next start.
-        drop(intake);
+        drop(outside);
         // The journal is closed: they write what is left, and end.
         drop(bridges);
         drop(attended);

@@ -1,55 +1,40 @@
 //! Edge: the intake of a live host: what outside agents send over Redis, on a thread of its own, ended with the host.
 
-use super::bridges::{BridgeError, THREAD};
+use super::bridges::THREAD;
 use super::cores;
 use crate::acp::names::Names;
 use crate::bridge::intake::config::IntakeConfig;
-use crate::bridge::intake::desk::Desk;
+use crate::bridge::intake::desk::{Desk, Noted};
 use crate::bridge::intake::keys::Keys;
 use crate::bridge::intake::run;
 use crate::bridge::intake::status::Status;
-use crate::bridge::redis::connect;
-use crate::config::{Config, ConfigError};
 use crate::control::plane::Host;
-use crate::control::secret;
 use redis::Client;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// The intake that will be on, checked before the first thread of the host begins.
+/// The intake that will be on.
 pub struct Prepared {
-    client: Client,
-    names: Names,
-    config: IntakeConfig,
-    audit_length: u64,
+    /// To the server.
+    pub client: Client,
+    /// Keys and the host's name.
+    pub names: Names,
+    /// Of whom what is taken.
+    pub config: IntakeConfig,
+    /// Entries of the audit stream that are kept.
+    pub audit_length: u64,
 }
 
 impl Prepared {
-    /// The intake, if the environment gives Redis' address and the configuration does not switch it off.
-    ///
-    /// # Errors
-    /// [`BridgeError`].
-    pub fn new(config: &Config) -> Result<Option<Self>, BridgeError> {
-        let url = secret::load(connect::URL_VARIABLE, |name| std::env::var_os(name))
-            .map_err(|e| BridgeError::Address(e.to_string()))?;
-        let Some(url) = url.filter(|_| config.intake.enabled) else { return Ok(None) };
-        let client = connect::client(&url.secret, config.redis.plain_allowed)
-            .map_err(|e| BridgeError::Address(e.to_string()))?;
-        let names = Names::new(&config.redis.prefix, &config.host.name)
-            .and_then(|names| names.with_aism(&config.redis.aism_prefix))
-            .ok_or_else(|| ConfigError::room("redis", "prefix and host name must be words"))?;
-        Ok(Some(Self { client, names, config: config.intake.clone(), audit_length: config.redis.audit_length }))
-    }
-
-    /// Starts it for `host`.
+    /// Starts it for `host`; `noted` remembers who moved which instrument, or says that there is no room.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn start(self, host: Arc<dyn Host>) -> std::io::Result<Intake> {
+    pub fn start(self, host: Arc<dyn Host>, noted: Noted) -> std::io::Result<Intake> {
         let (status, end) = (Arc::new(Status::default()), Arc::new(AtomicBool::new(false)));
         let keys = Keys::new(&self.names, &self.config);
-        let desk = Desk::new(host, self.config, keys);
+        let desk = Desk::new(host, self.config, keys, noted);
         let setup = run::Setup {
             client: self.client,
             desk,

@@ -19,7 +19,7 @@
 //! | [`enabling`] | the two people's approval, looked at again and again in LIVE |
 //! | [`agreement`] | whether the venue and the host agree on what the host has there |
 //! | [`watching`] | what must be told to people, each with its runbook |
-//! | [`bridges`] | the bridges of a live host, begun and ended with it |
+//! | [`bridges`], [`agents`] | the bridges and the agents of a live host, begun and ended with it |
 //! | [`sight`], [`sampling`] | what they see of the host beside its journal; candles and features once more |
 //! | [`playback`], [`divergence`] | a journal through the stages again, on one thread; where it differs |
 //! | [`recovery`] | what a restart takes from the journal |
@@ -28,6 +28,7 @@
 //! | [`clock`] | the TSC, and wall time for pacing |
 //! | [`cores`] | cores that exist, pinning |
 
+pub mod agents;
 pub mod agreement;
 pub mod attended;
 pub mod bridges;
@@ -51,7 +52,9 @@ pub mod intake;
 pub mod loader;
 pub mod opened;
 pub mod outlet;
+pub mod outside;
 pub mod overseer;
+pub mod overseer_agents;
 pub mod overseer_metrics;
 pub mod overseer_outside;
 pub mod overseer_plane;

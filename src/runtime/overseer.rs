@@ -26,7 +26,7 @@ use crate::control::market_health::{MarketHealth, Settings};
 use crate::control::mode::Mode;
 use crate::control::plane::Journaled;
 use crate::control::notices::{Notices, Word};
-use crate::control::plane::view::Enablement;
+use crate::control::plane::view::{Enablement, WatchNow};
 use crate::control::state::{Backoff, Machine};
 use crate::control::ticks::{Stream, Ticks};
 use crate::event::input::{GateReason, Input};
@@ -36,7 +36,7 @@ use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
 use crate::types::time::{NO_TIME, Nanos, SECONDS, UnixNanos};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -99,6 +99,8 @@ pub struct OverseerSetup {
     pub kills: BTreeMap<KillScope, StandingKill>,
     /// What the host says of itself, for whoever passes it on.
     pub notices: Arc<Notices>,
+    /// What earlier process starts set for single instruments.
+    pub states: BTreeMap<InstrumentId, OperatorCommand>,
 }
 
 /// Where an overseer reads the time: a test gives it its own.
@@ -139,7 +141,13 @@ pub struct Overseer {
     notices: Arc<Notices>,
     /// Transitions of the execution state that were told.
     transitions_told: Mutex<u64>,
-    watching: Mutex<Watching>,
+    /// What the agents' supervisor shows; `None` = it is off.
+    pub(super) agents: Mutex<Option<Arc<Mutex<WatchNow>>>>,
+    /// What earlier process starts set for single instruments.
+    pub(super) states_before: BTreeMap<InstrumentId, OperatorCommand>,
+    /// When it last looked, in ns since `started`.
+    pub(super) looked: AtomicI64,
+    pub(super) watching: Mutex<Watching>,
     pub(super) outlet: Arc<OutletCounters>,
     pub(super) health: MarketHealth,
     pub(super) settings: Settings,
@@ -225,6 +233,9 @@ impl Overseer {
             journaled_before: setup.journaled_before,
             notices: setup.notices,
             transitions_told: Mutex::default(),
+            agents: Mutex::default(),
+            states_before: setup.states,
+            looked: AtomicI64::new(0),
             watching: Mutex::default(),
             outlet: setup.outlet,
             health: MarketHealth::new(Arc::clone(&setup.ticks), settings),
@@ -286,6 +297,11 @@ impl Overseer {
     /// How the intake stands, from now on.
     pub fn show_intake(&self, intake: &Arc<IntakeStatus>) {
         *lock(&self.intake) = Some(Arc::clone(intake));
+    }
+
+    /// What the agents' supervisor shows.
+    pub fn show_agents(&self, agents: Arc<Mutex<WatchNow>>) {
+        *lock(&self.agents) = Some(agents);
     }
 
     /// Both clocks.
@@ -354,6 +370,7 @@ impl Overseer {
         if !halt.bars(self.mode) {
             reasons &= !bit(GateReason::Halt);
         }
+        self.looked.store(i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX), Ordering::Release);
         self.gate.set_holds(OWNED.iter().fold(0, |bits, reason| bits | bit(*reason)), reasons);
     }
 
@@ -457,6 +474,7 @@ impl Overseer {
         // For some seconds an answer is awaited.
         let differs = lock(&self.disagreement).clone().filter(|d| *d != Disagreement::NotYet);
         let bridges = lock(&self.bridges).clone();
+        let agents = self.agents_watch();
         let found = {
             let view = lock(&self.view);
             lock(&self.watching).look(&Seen {
@@ -465,6 +483,7 @@ impl Overseer {
                 events: self.progress.events.load(Ordering::Acquire),
                 differs: differs.as_ref().map(ToString::to_string).as_deref(),
                 bridges: &bridges,
+                agents: agents.as_ref(),
                 unanswered: self.outlet.unanswered.load(Ordering::Relaxed),
                 gate: holds,
                 stale: stale.as_deref(),

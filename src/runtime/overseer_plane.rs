@@ -8,8 +8,8 @@ use crate::control::gate::KillScope;
 use crate::control::kill::ReleaseError;
 use crate::control::plane::command::{Accepted, Action, Command, Refused};
 use crate::control::plane::view::{
-    Agent, Enablement, ExecutionState, Exposure, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, MarketNow,
-    Mode, Process, ScopeNow, Situation, Transition,
+    Agent, Enablement, ExecutionState, Exposure, Heartbeat, InstrumentSetting, KillSource, KillSwitch, Limit,
+    LimitChange, MarketNow, Mode, Process, ScopeNow, Situation, Transition,
 };
 use crate::control::plane::{Host, Journaled, Opinion, ScopeId, Scrape, scrape::Buckets};
 use crate::control::state::RecoverRefusal;
@@ -27,8 +27,6 @@ use crate::types::time::{Nanos, SECONDS, UnixNanos};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
-/// Agents of the roster that run inside the host, in the order of the data.
-const AGENTS: [&str; 5] = ["market-data", "feature", "signal", "risk", "execution"];
 /// Records that may wait for room before a command is told to come again (a kill never is).
 const RECORDS_WAITING: usize = 1024;
 /// The ensemble is the one strategy of a host.
@@ -359,28 +357,16 @@ impl Host for Overseer {
             warnings: self.halt.current().warnings,
             bridges: self.bridges_now(view.journaled),
             intake: lock(&self.intake).as_ref().map(|status| status.get()),
+            agents: self.agents_watch(),
         }
     }
 
     fn agents(&self) -> Vec<Agent> {
-        let situation = self.situation();
-        let heartbeat = self.heartbeat();
-        let age = heartbeat.age().map(|age| age as f64 / 1e9);
-        let fresh = heartbeat.is_fresh();
-        AGENTS
-            .iter()
-            .map(|name| {
-                let (ready, detail) = match *name {
-                    "execution" => (
-                        situation.state == ExecutionState::Ready && situation.gate.is_empty(),
-                        format!("state {}", situation.state.name()),
-                    ),
-                    _ if fresh => (true, "works on fresh market data".to_owned()),
-                    _ => (false, "no fresh market data".to_owned()),
-                };
-                Agent { name: (*name).to_owned(), live: true, ready, heartbeat_age_seconds: age, detail }
-            })
-            .collect()
+        self.agents_now()
+    }
+
+    fn settings(&self) -> Option<Vec<InstrumentSetting>> {
+        Some(self.settings_now())
     }
 
     fn situation(&self) -> Situation {
@@ -579,6 +565,11 @@ impl Host for Overseer {
 
     fn opinion(&self, opinion: &Opinion) -> Result<Accepted, Refused> {
         self.take_opinion(opinion)
+    }
+
+    fn instrument(&self, name: &str) -> Option<String> {
+        let view = lock(&self.view);
+        view.instruments.values().map(|known| &known.instrument).find(|i| is_named(i, name)).map(Instrument::name)
     }
 
     fn market(&self) -> Vec<MarketNow> {

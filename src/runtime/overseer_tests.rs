@@ -119,6 +119,7 @@ impl Desk {
                 }),
             },
             kills: BTreeMap::new(),
+            states: BTreeMap::new(),
         };
         let overseer = Overseer::new(setup).unwrap();
         let mut slot = Slot::zeroed();

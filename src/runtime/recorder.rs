@@ -9,7 +9,7 @@ use crate::event::digest::{OutputHash, SlotDigest};
 use crate::event::execution::{Agreement, differs};
 use crate::event::input::{Depth, DepthStyle, InputKind};
 use crate::event::market::Candle;
-use crate::event::operator::{OperatorAction, OperatorCommand};
+use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
 use crate::event::risk::OperatorOutcome;
 use crate::event::slot::Slot;
 use crate::event::statement::Statement;
@@ -81,6 +81,18 @@ impl OperatorRecord {
     pub fn is_limit_change(&self) -> bool {
         self.command.action() == Some(OperatorAction::SetLimit) && self.outcome == OperatorOutcome::Accepted.code()
     }
+
+    /// Whether a single instrument's trading state is another one since.
+    pub fn is_state_change(&self) -> bool {
+        is_state_change(&self.command, self.outcome)
+    }
+}
+
+/// Whether `command`, of which came `outcome`, set the trading state of a single instrument.
+pub fn is_state_change(command: &OperatorCommand, outcome: u8) -> bool {
+    command.action() == Some(OperatorAction::SetState)
+        && command.scope() == Some(Scope::Instrument)
+        && outcome == OperatorOutcome::Accepted.code()
 }
 
 /// What people look at: counters, latencies, instruments. Copied out a few times a second.
@@ -118,6 +130,8 @@ pub struct View {
     pub limits: BTreeMap<(u8, u32), OperatorRecord>,
     /// The last commands and what became of them, the oldest first.
     pub operators: VecDeque<OperatorRecord>,
+    /// The last change of each instrument's own trading state by a command, and the one before it, by instrument.
+    pub states: BTreeMap<u32, (OperatorRecord, Option<OperatorRecord>)>,
     /// How the venue's last statement and we differ, by instrument (`NONE`: all orders), while they do.
     pub differences: BTreeMap<u32, String>,
     /// Market data that the journal had no room for (live: orders and control went on), as its notes tell it.
@@ -347,6 +361,10 @@ impl View {
             if record.is_limit_change() {
                 // Beside the list, which forgets.
                 self.limits.insert((record.command.limit, record.instrument.0), record);
+            }
+            if record.is_state_change() {
+                let before = self.states.get(&record.instrument.0).map(|(last, _)| *last);
+                self.states.insert(record.instrument.0, (record, before));
             }
             self.operators.push_back(record);
         }

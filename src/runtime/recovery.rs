@@ -1,6 +1,7 @@
 //! Edge: what a restart takes from the journal: instruments, positions, orders, and the inputs that begin a new epoch.
 
 use super::group::Stages;
+use super::recorder::is_state_change;
 use crate::config::Mode;
 use crate::control::gate::KillScope;
 use crate::control::plane::Journaled;
@@ -37,6 +38,8 @@ pub struct Restored {
     pub differences: BTreeMap<(InstrumentId, u64), String>,
     /// What became of the last commands that had a number, the oldest first.
     pub requests: VecDeque<(u64, Journaled)>,
+    /// The last command that set each instrument's own trading state.
+    pub states: BTreeMap<InstrumentId, OperatorCommand>,
     /// Records read.
     pub records: u64,
 }
@@ -82,6 +85,7 @@ pub fn restore(dir: &Path, stages: &mut Stages) -> Result<Restored, JournalError
         }
         restored.remember_kills(&entry.input);
         restored.remember_request(&entry);
+        restored.remember_states(&entry);
         restored.remember_differences(&entry);
         if let Some(audit) = &entry.audit {
             if entry.input.instrument.is_some() && audit.risk.px.0 > 0 {
@@ -140,6 +144,17 @@ impl Restored {
                 self.requests.pop_front();
             }
             self.requests.push_back((request, Journaled { sequence: entry.sequence, outcome: audit.risk.outcome() }));
+        }
+    }
+
+    /// Who set what an instrument may do.
+    fn remember_states(&mut self, entry: &Entry) {
+        if entry.input.kind() != Some(InputKind::Operator) {
+            return;
+        }
+        let command: &OperatorCommand = entry.input.payload();
+        if entry.audit.as_ref().is_some_and(|audit| is_state_change(command, audit.risk.operator)) {
+            self.states.insert(entry.input.instrument, *command);
         }
     }
 

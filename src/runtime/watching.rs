@@ -5,6 +5,7 @@ use super::outlet::OutletCounters;
 use super::recorder::View;
 use crate::bridge::status::Standing;
 use crate::control::alerts::Cause;
+use crate::control::plane::view::WatchNow;
 use crate::control::runbook::Alert;
 use crate::event::input::GateReason;
 use crate::event::risk::marks;
@@ -33,6 +34,8 @@ pub struct Seen<'a> {
     pub differs: Option<&'a str>,
     /// The bridges that are on.
     pub bridges: &'a [Bridge],
+    /// What the agents' supervisor shows, if it is on.
+    pub agents: Option<&'a WatchNow>,
     /// Orders that the venue never answered.
     pub unanswered: u64,
     /// Bits of the gate reasons that hold.
@@ -56,6 +59,8 @@ pub struct Watching {
     moved: Option<(u64, u64, Nanos)>,
     /// Faults of the way out that were told.
     faults: u64,
+    /// For how many seconds nothing was recorded though messages came in, at the last look.
+    standstill: Option<Nanos>,
     /// Events that a bridge had written, and since when it is so many, by name.
     bridges: BTreeMap<&'static str, (u64, Nanos)>,
 }
@@ -76,8 +81,19 @@ impl Watching {
         } else if !seen.stale_instruments.is_empty() {
             tell(Alert::MarketDataStale, format!("no fresh data of {}", seen.stale_instruments.join(", ")));
         }
-        if let Some(for_seconds) = self.stands_still(seen) {
-            tell(Alert::AgentDown, format!("no input was recorded for {for_seconds} s, though messages came in"));
+        // One alert: what to read is the same.
+        let mut down: Vec<String> = Vec::new();
+        self.standstill = self.stands_still(seen);
+        if let Some(for_seconds) = self.standstill {
+            down.push(format!("no input was recorded for {for_seconds} s, though messages came in"));
+        }
+        let agents = seen.agents.map(|agents| agents.down.as_slice()).unwrap_or_default();
+        down.extend(agents.iter().filter(|a| !a.orderly).map(|a| format!("{} is silent since {}", a.agent, a.since)));
+        if !down.is_empty() {
+            tell(Alert::AgentDown, down.join("; "));
+        }
+        if let Some(agents) = seen.agents.filter(|agents| !agents.budgets.is_empty()) {
+            tell(Alert::Budget, format!("above 90 % of the limit: {}", agents.budgets.join("; ")));
         }
         for (mark, alert, what) in [
             (marks::STOPPED_BUY | marks::STOPPED_SELL, Alert::RepeatedExecution, "repeated executions were stopped"),
@@ -146,6 +162,11 @@ impl Watching {
         found
     }
 
+    /// For how many seconds the stages stood still at the last look, if they did.
+    pub const fn standstill(&self) -> Option<Nanos> {
+        self.standstill
+    }
+
     /// Why a bridge makes no way though it lacks events, if it has not for too long: whatever it is at.
     fn bridge_stands(&mut self, name: &'static str, standing: &Standing, seen: &Seen<'_>) -> Option<String> {
         let lacks = standing.sequence.is_none_or(|sequence| sequence < seen.view.journaled);
@@ -210,6 +231,7 @@ mod tests {
             events: 0,
             differs: None,
             bridges: &[],
+            agents: None,
             unanswered: 0,
             gate: 0,
             stale: None,
@@ -269,6 +291,24 @@ mod tests {
         assert!(at(62, 6, 7).is_empty());
         assert!(at(66, 6, 8).is_empty());
         assert_eq!(at(67, 6, 9), ["agent_down"]);
+    }
+
+    #[test]
+    fn silent_agents_and_budgets_are_told_and_orderly_ends_are_not() {
+        use crate::control::plane::view::DownNow;
+        let (view, mut watching) = (View::default(), Watching::default());
+        let down = |agent: &str, orderly| DownNow { agent: agent.to_owned(), since: "then".to_owned(), orderly };
+        let agents = WatchNow {
+            down: vec![down("agent:002", false), down("old", true)],
+            budgets: vec!["agent:002 openai 95/100".to_owned()],
+            ..WatchNow::default()
+        };
+        let found = watching.look(&Seen { agents: Some(&agents), ..quiet(&view) });
+        let texts: Vec<String> = found.iter().map(|(cause, text)| format!("{}: {text}", cause.name())).collect();
+        assert_eq!(
+            texts,
+            ["agent_down: agent:002 is silent since then", "budget: above 90 % of the limit: agent:002 openai 95/100"]
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The integration binary: house rules, and the program as its users run it.
 
+mod agents;
 mod altered;
 mod capture_files;
 mod bridge_redis;

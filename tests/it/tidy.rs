@@ -19,6 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("control", &["types", "event", "metric"]),
     ("acp", &["types", "event"]),
     ("bridge", &["types", "event", "metric", "journal", "acp", "control"]),
+    ("agent", &["types", "event", "acp", "bridge", "control"]),
     // What people read is about everything that runs.
     ("report", &["*"]),
     (
@@ -34,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "venue",
             "control",
             "bridge",
+            "agent",
             "runtime",
         ],
     ),

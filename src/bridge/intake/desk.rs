@@ -46,21 +46,38 @@ pub enum Heard {
     Refused(String),
 }
 
+/// Remembers that an agent moved an instrument (`SYMBOL.VENUE`); false if there is no room for that.
+pub type Noted = Box<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
 /// Reads, checks and does; keeps what must be known to do nothing twice.
 pub struct Desk {
     host: Arc<dyn Host>,
     config: IntakeConfig,
     keys: Keys,
     seen: Seen,
+    noted: Noted,
     /// What was sent before cannot be told from a repeat.
     since: UnixNanos,
 }
 
 impl Desk {
     /// A desk of `host`.
-    pub fn new(host: Arc<dyn Host>, config: IntakeConfig, keys: Keys) -> Self {
+    pub fn new(host: Arc<dyn Host>, config: IntakeConfig, keys: Keys, noted: Noted) -> Self {
         let since = host.now();
-        Self { host, config, keys, seen: Seen::new(SEEN), since }
+        Self { host, config, keys, seen: Seen::new(SEEN), noted, since }
+    }
+
+    /// Remembers whose wish moves `instrument`; refuses it where nobody could bound that if its sender fell silent.
+    fn note(&self, who: &str, instrument: &str) -> Result<String, String> {
+        let name = self.host.instrument(instrument).ok_or_else(|| {
+            let known: Vec<String> = self.host.market().into_iter().map(|now| now.instrument).collect();
+            format!("`instrument`: `{}`: this host has {}", crate::acp::inbound::shown(instrument), known.join(", "))
+        })?;
+        if (self.noted)(who, &name) {
+            Ok(name)
+        } else {
+            Err(format!("`{who}` moved too many instruments, or too many agents moved some: there is no room to watch it"))
+        }
     }
 
     /// Whether the host knows its instruments: what comes before would be refused for naming one.
@@ -125,6 +142,13 @@ impl Desk {
             trace: task.trace(),
             by: "task",
         };
+        if task.action == "target"
+            && self.config.may_move(&task.sender)
+            && let Some(instrument) = task.payload.get("instrument").and_then(Value::as_str)
+            && let Err(why) = self.note(&task.sender, instrument)
+        {
+            return failed(why, false);
+        }
         match act(&*self.host, &self.config, &wish) {
             Answer::Done(result) => Handled::Over((self.outcome(task, Ok(result)), None)),
             Answer::Failed(why) => failed(why, false),
@@ -272,10 +296,14 @@ impl Desk {
         if !self.seen.is_new(request) {
             return Heard::Refused(format!("`traceId`: `{}` was sent before", signal.trace_id));
         }
+        let instrument = match self.note(&signal.source, &signal.instrument) {
+            Ok(instrument) => instrument,
+            Err(why) => return Heard::Refused(why),
+        };
         let ttl = signal.ttl_seconds.unwrap_or_else(|| f64::from(self.config.signal_ttl_seconds));
         let opinion = Opinion {
             request,
-            instrument: signal.instrument,
+            instrument,
             direction,
             confidence: signal.confidence,
             ttl: (ttl * SECONDS as f64) as Nanos,
@@ -321,6 +349,12 @@ impl Desk {
         let request = request_of("decision", &format!("{}\n{}", decision.source, decision.trace_id));
         if !self.seen.is_new(request) {
             return Heard::Refused(format!("`traceId`: `{}` was sent before", decision.trace_id));
+        }
+        if decision.decision == "target"
+            && let Some(instrument) = decision.payload.get("instrument").and_then(Value::as_str)
+            && let Err(why) = self.note(&decision.source, instrument)
+        {
+            return Heard::Refused(why);
         }
         let wish = Wish {
             request,

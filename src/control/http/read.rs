@@ -41,14 +41,15 @@ pub async fn health(State(plane): Plane) -> Response {
     probe(ok, Health { ok, state: plane.host.situation().state, process })
 }
 
-/// Readiness: state READY, and every agent ready.
+/// Readiness: state READY, and every stage ready. Trading does not wait for supervisor and compliance: see `/agents`.
 #[utoipa::path(get, path = "/ready", tag = "probes", responses(
     (status = 200, description = "Ready.", body = Readiness),
     (status = 503, description = "Not ready.", body = Readiness),
 ))]
 pub async fn ready(State(plane): Plane) -> Response {
     let state = plane.host.situation().state;
-    let waiting_for: Vec<String> = plane.host.agents().into_iter().filter(|a| !a.ready).map(|a| a.name).collect();
+    let agents = plane.host.agents().into_iter();
+    let waiting_for: Vec<String> = agents.filter(|a| !a.ready && a.is_stage()).map(|a| a.name).collect();
     let ready = state == ExecutionState::Ready && waiting_for.is_empty();
     probe(ready, Readiness { ready, state, waiting_for })
 }

@@ -28,7 +28,7 @@ pub use scrape::Scrape;
 
 use crate::event::risk::OperatorOutcome;
 use crate::types::time::UnixNanos;
-use view::{Agent, Enablement, Heartbeat, Limit, MarketNow, Process, Situation};
+use view::{Agent, Enablement, Heartbeat, InstrumentSetting, Limit, MarketNow, Process, Situation};
 
 /// A command in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,12 @@ pub trait Host: Send + Sync + 'static {
     /// Puts counters, gauges and histograms into `out` (`/metrics`).
     fn scrape(&self, out: &mut Scrape);
 
+    /// What was set for single instruments, over restarts too; those that are not named were never set. `None` if the host does
+    /// not know that: then nothing that was set may be loosened without a person.
+    fn settings(&self) -> Option<Vec<InstrumentSetting>> {
+        None
+    }
+
     /// Takes a command, or says why not.
     ///
     /// # Errors
@@ -76,6 +82,9 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// [`Refused`]; then nothing has changed.
     fn opinion(&self, opinion: &Opinion) -> Result<Accepted, Refused>;
+
+    /// The full name (`SYMBOL.VENUE`) of the instrument that is called `name`, in any case, with or without its venue.
+    fn instrument(&self, name: &str) -> Option<String>;
 
     /// The market as it was with each instrument's last input (`scan_market`), by id.
     fn market(&self) -> Vec<MarketNow>;

@@ -2,6 +2,7 @@
 
 use crate::control::alerts::Standing;
 use crate::event::input::GateReason;
+use crate::event::operator::ScopeState;
 use crate::types::time::{self, NO_TIME, Nanos, UnixNanos};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -110,8 +111,42 @@ pub struct IntakeNow {
     pub trouble: String,
 }
 
+/// An agent that is down.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DownNow {
+    /// Its id.
+    pub agent: String,
+    /// Since when nothing was heard of it: ISO-8601.
+    pub since: String,
+    /// It said itself that it stops, and nobody wants it to be there.
+    pub orderly: bool,
+}
+
+/// The supervisor's watch over all agents.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WatchNow {
+    /// Whether agents can be heard now.
+    pub hears: bool,
+    /// Times that the hearing began since the start.
+    pub connections: u64,
+    /// Agents that are watched.
+    pub watched: u64,
+    /// Those that are down.
+    pub down: Vec<DownNow>,
+    /// Times that there was no room to watch one more.
+    pub unwatched: u64,
+    /// Instruments that are reduce-only for an agent's silence.
+    pub reduced: Vec<String>,
+    /// Budgets above 90 % of their limit.
+    pub budgets: Vec<String>,
+    /// Heartbeats that were refused (no JSON, wrong types, too long).
+    pub refused: u64,
+    /// What is wrong, and what to do; empty if nothing is.
+    pub trouble: String,
+}
+
 /// The process and its basic figures.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Process {
     /// The host's name.
     pub host: String,
@@ -147,6 +182,8 @@ pub struct Process {
     pub bridges: Vec<BridgeNow>,
     /// How the intake of outside agents' messages stands; null if it is off.
     pub intake: Option<IntakeNow>,
+    /// The supervisor's watch over all agents; null if it is off.
+    pub agents: Option<WatchNow>,
 }
 
 /// An instrument's market, as of its last input. Prices and quantities are exact decimals.
@@ -212,6 +249,13 @@ pub struct Agent {
     pub heartbeat_age_seconds: Option<f64>,
     /// Why it is not ready, or what it does.
     pub detail: String,
+}
+
+impl Agent {
+    /// Whether it is one of the stages that orders go through, and not one that looks after them.
+    pub fn is_stage(&self) -> bool {
+        !matches!(self.name.as_str(), "supervisor" | "compliance")
+    }
 }
 
 /// One thing that holds the kill switch.
@@ -285,6 +329,30 @@ pub struct ScopeNow {
     pub reason: String,
     /// Number of its kill, for the release; null if it is no kill.
     pub kill: Option<u32>,
+}
+
+/// What took the place of something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// The state before.
+    pub state: ScopeState,
+    /// Who had set it.
+    pub who: String,
+}
+
+/// The trading state that somebody set for one instrument, whatever wider scopes say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstrumentSetting {
+    /// The instrument, `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// What it may do.
+    pub state: ScopeState,
+    /// Who set that last.
+    pub who: String,
+    /// By which request.
+    pub request: u64,
+    /// What was set before, if anything.
+    pub replaced: Option<Replaced>,
 }
 
 /// What is held, rests or is under way in an instrument. Quantities in whole units, as exact decimals.

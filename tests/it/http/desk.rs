@@ -247,6 +247,7 @@ impl Host for Desk {
             warnings: vec!["redis may evict queues".to_owned()],
             bridges: Vec::new(),
             intake: None,
+            agents: None,
         }
     }
 
@@ -286,6 +287,10 @@ impl Host for Desk {
 
     fn opinion(&self, _: &Opinion) -> Result<Accepted, Refused> {
         Err(Refused::Busy)
+    }
+
+    fn instrument(&self, _: &str) -> Option<String> {
+        None
     }
 
     fn market(&self) -> Vec<MarketNow> {

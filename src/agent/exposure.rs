@@ -1,0 +1,91 @@
+//! Edge: which instruments an agent's signals and decisions moved. Written where those are taken in, read by the supervisor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Instruments that are remembered of one agent.
+const INSTRUMENTS_MAX: usize = 4_096;
+/// Agents that are remembered.
+const AGENTS_MAX: usize = 8_192;
+
+/// Who moved what.
+#[derive(Debug, Default)]
+pub struct Exposure(Mutex<Inside>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    moved: BTreeMap<String, BTreeSet<String>>,
+    /// Agents of whom more is known than was kept elsewhere.
+    news: BTreeSet<String>,
+}
+
+impl Exposure {
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        // Whole between any two statements, so a poisoned lock is good.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A signal or decision of `agent` on `instrument` (`SYMBOL.VENUE`) is taken in. False if there is no room to remember that:
+    /// then it must be refused, since nobody would bound it if the agent fell silent.
+    pub fn note(&self, agent: &str, instrument: &str) -> bool {
+        let mut inside = self.lock();
+        if !inside.moved.contains_key(agent) && inside.moved.len() >= AGENTS_MAX {
+            return false;
+        }
+        let moved = inside.moved.entry(agent.to_owned()).or_default();
+        if moved.contains(instrument) {
+            return true;
+        }
+        if moved.len() >= INSTRUMENTS_MAX {
+            return false;
+        }
+        moved.insert(instrument.to_owned());
+        inside.news.insert(agent.to_owned());
+        true
+    }
+
+    /// What `agent` moved.
+    pub fn instruments_of(&self, agent: &str) -> BTreeSet<String> {
+        self.lock().moved.get(agent).cloned().unwrap_or_default()
+    }
+
+    /// Agents that moved something which was not kept yet, with all that they moved. Ask again until it was kept: see
+    /// [`kept`](Self::kept).
+    pub fn news(&self) -> Vec<(String, BTreeSet<String>)> {
+        let inside = self.lock();
+        inside.news.iter().map(|agent| (agent.clone(), inside.moved.get(agent).cloned().unwrap_or_default())).collect()
+    }
+
+    /// `count` instruments of `agent` were kept.
+    pub fn kept(&self, agent: &str, count: usize) {
+        let mut inside = self.lock();
+        // More came meanwhile, or not.
+        if inside.moved.get(agent).is_none_or(|moved| moved.len() == count) {
+            inside.news.remove(agent);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_noted_is_known_and_news_until_kept() {
+        let exposure = Exposure::default();
+        assert!(exposure.note("a", "X.SIM") && exposure.note("a", "Y.SIM") && exposure.note("a", "X.SIM"));
+        assert_eq!(exposure.instruments_of("a").into_iter().collect::<Vec<_>>(), ["X.SIM", "Y.SIM"]);
+        assert!(exposure.instruments_of("b").is_empty());
+        let news = exposure.news();
+        assert_eq!((news.len(), news[0].1.len()), (1, 2));
+        exposure.note("a", "Z.SIM");
+        exposure.kept("a", 2);
+        assert_eq!(exposure.news()[0].1.len(), 3, "one came meanwhile");
+        exposure.kept("a", 3);
+        assert!(exposure.news().is_empty());
+        for number in 0..INSTRUMENTS_MAX - 3 {
+            assert!(exposure.note("a", &number.to_string()));
+        }
+        assert!(!exposure.note("a", "one more") && exposure.note("a", "X.SIM"));
+    }
+}

@@ -1,0 +1,120 @@
+//! Edge: presence, watch and budgets on one thread, each with connections of its own, ended with the host.
+
+use super::config::AgentsConfig;
+use super::exposure::Exposure;
+use super::ledger::{self, Ledger};
+use super::roster::SUPERVISOR;
+use super::{beat, supervise, tracker};
+use crate::acp::names::Names;
+use crate::bridge::redis::trouble::Trouble;
+use crate::control::plane::Host;
+use crate::control::plane::view::WatchNow;
+use crate::types::time::Nanos;
+use redis::Client;
+use redis::aio::MultiplexedConnection;
+use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Between two looks whether the host has ended.
+const GLANCE: Duration = Duration::from_millis(50);
+/// So long the last words may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Rounds of heartbeats that may wait for the ledger.
+const ROUNDS_WAITING: usize = 64;
+
+/// What the agents work with.
+pub struct Setup {
+    /// Keys and the host's name.
+    pub names: Names,
+    /// Whom to watch, …
+    pub config: AgentsConfig,
+    /// The running host.
+    pub host: Arc<dyn Host>,
+    /// Who moved what.
+    pub exposure: Arc<Exposure>,
+    /// For whoever asks.
+    pub now: Arc<Mutex<WatchNow>>,
+    /// Set when the host has ended.
+    pub end: Arc<AtomicBool>,
+}
+
+impl Setup {
+    /// Whether the host has ended.
+    pub fn is_over(&self) -> bool {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// The id of this host's supervisor: the source of what is told.
+    pub fn supervisor(&self) -> String {
+        self.names.agent(SUPERVISOR)
+    }
+
+    /// Changes what others see.
+    pub fn show(&self, change: impl FnOnce(&mut WatchNow)) {
+        // Whole between any two statements, so a poisoned lock is good.
+        change(&mut self.now.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Sleeps, unless the host ends.
+    pub(super) async fn nap(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.is_over() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(GLANCE)).await;
+        }
+    }
+
+    /// Says something on a channel, once; nobody may be listening.
+    pub(super) async fn publish(
+        &self,
+        connection: &mut MultiplexedConnection,
+        channel: &str,
+        message: &impl Serialize,
+    ) -> Result<(), Trouble> {
+        // What goes on the wire here is made of texts and numbers, which always have a JSON form.
+        let text = serde_json::to_string(message).unwrap_or_default();
+        redis::cmd("PUBLISH").arg(self.names.channel(channel)).arg(text).query_async::<()>(connection).await?;
+        Ok(())
+    }
+}
+
+/// The steady clock: nanoseconds since its first reading in this process.
+pub(super) fn steady() -> Nanos {
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    i64::try_from(BEGUN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Runs until the host has ended, and some moments more for the last words.
+pub async fn run<L: Ledger>(setup: Setup, client: Client, ledger: Option<L>) {
+    let (history, queue) = mpsc::channel(ROUNDS_WAITING);
+    let history = ledger.is_some().then_some(history);
+    let kept = async {
+        if let Some(ledger) = ledger {
+            ledger::run(ledger, queue).await;
+        }
+    };
+    let work = async {
+        tokio::join!(
+            beat::run(&setup, &client, history),
+            supervise::run(&setup, &client),
+            tracker::run(&setup, &client),
+            kept
+        )
+    };
+    let grace = async {
+        while !setup.is_over() {
+            tokio::time::sleep(GLANCE).await;
+        }
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        ((), (), (), ()) = work => {}
+        () = grace => {}
+    }
+}
