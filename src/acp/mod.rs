@@ -17,23 +17,17 @@
 //! | [`ops`] | alerts, incidents, logs |
 //! | [`agent`] | states, errors and figures of the host's agents, audit entries |
 //! | [`heartbeat`] | a sign of life |
-//! | [`alert`] | what somebody must know |
-//! | [`incident`] | an outage of an agent, opened and closed |
 //! | [`budget`] | what was used of a provider |
-//! | [`log`] | a line for other agents |
 //!
 //! **To add a message**: a file with its type, whose field names are the contract's.
 
 pub mod agent;
-pub mod alert;
 pub mod budget;
 pub mod decision;
 pub mod event;
 pub mod head;
 pub mod heartbeat;
 pub mod inbound;
-pub mod incident;
-pub mod log;
 pub mod market;
 pub mod names;
 pub mod ops;

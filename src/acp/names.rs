@@ -7,19 +7,6 @@ pub const PREFIX: &str = "binaryrogue";
 /// Prefix of the engine's protocol, unless another is configured.
 pub const AISM_PREFIX: &str = "aism";
 
-/// Prefix of the engine's commands and events.
-pub const ENGINE: &str = "aism";
-
-/// The sorted set of all agents' heartbeats: member = agent id, score = Unix seconds.
-pub fn engine_heartbeats() -> String {
-    format!("{ENGINE}:agents:heartbeats")
-}
-
-/// Labels and type of an agent: a hash.
-pub fn engine_metadata(agent: &str) -> String {
-    format!("{ENGINE}:agent:{agent}:metadata")
-}
-
 /// What a prefix or a host's name may be: it becomes a part of keys, and must not be taken for a pattern or another family.
 pub fn is_word(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
@@ -78,6 +65,16 @@ impl Names {
         format!("{}:{name}", self.aism)
     }
 
+    /// The sorted set of all agents' heartbeats: member = agent id, score = Unix seconds.
+    pub fn engine_heartbeats(&self) -> String {
+        self.aism("agents:heartbeats")
+    }
+
+    /// Labels and type of an agent: a hash.
+    pub fn engine_metadata(&self, agent: &str) -> String {
+        self.aism(&format!("agent:{agent}:metadata"))
+    }
+
     /// The state of an agent of this host, for the engine.
     pub fn agent_state(&self, agent: &str) -> String {
         format!("{}:agent:{}.{agent}:state", self.aism, self.host)
@@ -121,12 +118,12 @@ mod tests {
         assert_eq!(names.agent("market-data"), "tickpath-1.market-data");
         assert_eq!(names.positions("SIM"), "binaryrogue:positions:SIM");
         assert_eq!(names.agent_state("risk"), "aism:agent:tickpath-1.risk:state");
-        let other = names.with_aism("engine").unwrap();
+        let other = names.clone().with_aism("engine").unwrap();
         assert_eq!((other.aism("audit").as_str(), other.with_aism("a:b")), ("engine:audit", None));
         assert_eq!(names.presence("agent:002"), "binaryrogue:agents:agent:002");
         assert_eq!(names.budget("agent:002", "openai"), "binaryrogue:budget:agent:002:openai");
-        assert_eq!(engine_heartbeats(), "aism:agents:heartbeats");
-        assert_eq!(engine_metadata("x"), "aism:agent:x:metadata");
+        assert_eq!(names.engine_heartbeats(), "aism:agents:heartbeats");
+        assert_eq!(names.engine_metadata("x"), "aism:agent:x:metadata");
         for bad in ["", "a:b", "a*", "a b", "ä", "a\n", &"x".repeat(33)] {
             assert_eq!((Names::new(bad, "h"), Names::new(PREFIX, bad)), (None, None), "{bad}");
         }

@@ -17,6 +17,27 @@ pub enum Level {
     Info,
 }
 
+impl Level {
+    /// As on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+
+    /// By its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Critical, Self::Warning, Self::Info].into_iter().find(|level| level.name() == name)
+    }
+}
+
+/// An incident began.
+pub const OPEN: &str = "open";
+/// It is over.
+pub const RESOLVED: &str = "resolved";
+
 /// A message on `alerts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert<'a> {
@@ -97,7 +118,10 @@ mod tests {
         check(serde_json::to_value(&alert).unwrap(), &["level", "message"]);
         check(serde_json::to_value(&incident).unwrap(), &["incident_id", "severity", "status", "details"]);
         check(serde_json::to_value(&log).unwrap(), &["level", "event", "fields"]);
-        assert_eq!(serde_json::to_value(Level::Critical).unwrap(), "critical");
+        for level in [Level::Critical, Level::Warning, Level::Info] {
+            assert_eq!(serde_json::to_value(level).unwrap(), level.name());
+            assert_eq!(Level::from_name(level.name()), Some(level));
+        }
         let text = serde_json::to_string(&log).unwrap();
         assert_eq!(serde_json::from_str::<Log<'_>>(&text).unwrap(), log);
     }

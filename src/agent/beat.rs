@@ -4,7 +4,6 @@ use super::ledger::Row;
 use super::presence::{Beat, Presence};
 use super::run::{Setup, steady};
 use crate::acp::heartbeat::Heartbeat;
-use crate::acp::names;
 use crate::acp::time::iso;
 use crate::bridge::redis::connect;
 use crate::bridge::redis::trouble::Trouble;
@@ -34,7 +33,7 @@ fn transaction(setup: &Setup, beats: &[Beat], moment: &Moment<'_>) -> Pipeline {
     let (process, at) = (moment.process, moment.at);
     let (epoch, uptime) = (process.epoch.to_string(), format!("{:.3}", process.uptime_seconds));
     let mut scores = redis::cmd("ZADD");
-    scores.arg(names::engine_heartbeats());
+    scores.arg(setup.names.engine_heartbeats());
     for beat in beats {
         let id = setup.names.agent(&beat.name);
         let message = Heartbeat::new(&id, beat.status, at);
@@ -49,7 +48,7 @@ fn transaction(setup: &Setup, beats: &[Beat], moment: &Moment<'_>) -> Pipeline {
             ("epoch", &epoch),
             ("detail", &beat.detail),
         ]);
-        pipe.cmd("HSET").arg(names::engine_metadata(&id)).arg(&[
+        pipe.cmd("HSET").arg(setup.names.engine_metadata(&id)).arg(&[
             ("type", "host-agent"),
             ("name", &beat.name),
             ("host", &process.host),

@@ -1,8 +1,8 @@
 //! Edge: who crossed a threshold of what a provider's budget allows: a pure state machine, exact to the last digit; and the host's
 //! own spending. Source: the agents' protocol, section 5.
 
-use crate::acp::alert::Level;
 use crate::acp::names::Names;
+use crate::acp::ops::Level;
 use crate::bridge::redis::trouble::Trouble;
 use redis::aio::MultiplexedConnection;
 use rust_decimal::Decimal;

@@ -5,7 +5,6 @@
 
 use super::run::{Setup, steady};
 use crate::acp::heartbeat::{Heartbeat, is_agent_id};
-use crate::acp::names;
 use crate::acp::time::parse_iso;
 use crate::bridge::redis::connect;
 use crate::bridge::redis::trouble::Trouble;
@@ -162,14 +161,14 @@ impl Hearing {
             } else {
                 pipe.cmd("HMGET").arg(key).arg("last_seen").arg("status");
             }
-            pipe.cmd("ZSCORE").arg(names::engine_heartbeats()).arg(agent);
+            pipe.cmd("ZSCORE").arg(setup.names.engine_heartbeats()).arg(agent);
         }
         let pattern = setup.names.presence("*");
         pipe.cmd("SCAN").arg(known.keys).arg("MATCH").arg(&pattern).arg("COUNT").arg(STEP);
         known.members_wait = known.members_wait.saturating_sub(1);
         let asks_members = known.members_wait == 0;
         if asks_members {
-            pipe.cmd("ZSCAN").arg(names::engine_heartbeats()).arg(known.members).arg("COUNT").arg(STEP);
+            pipe.cmd("ZSCAN").arg(setup.names.engine_heartbeats()).arg(known.members).arg("COUNT").arg(STEP);
         }
         let mut ear = self.ear.clone();
         let ping = async move { Ok::<_, Trouble>(redis::cmd("PING").query_async::<()>(&mut ear).await?) };

@@ -7,7 +7,7 @@
 use super::exposure::Exposure;
 use super::memory::Bound;
 use super::roster::SUPERVISOR;
-use crate::acp::alert::Level;
+use crate::acp::ops::Level;
 use crate::control::plane::command::{Action, Command};
 use crate::control::plane::view::InstrumentSetting;
 use crate::control::plane::{Host, ScopeId};
@@ -110,10 +110,11 @@ impl Reducer {
             who: SUPERVISOR.to_owned(),
             ticket: String::new(),
             reason: reason[..reason.floor_char_boundary(REASON_BYTES)].to_owned(),
+            trace: String::new(),
         };
         match self.host.command(&command) {
             Ok(_) => Ok(command.request),
-            Err(refused) => Err(format!("{refused:?}")),
+            Err(refused) => Err(refused.to_string()),
         }
     }
 

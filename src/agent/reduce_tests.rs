@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::control::plane::command::{Accepted, Refused};
-use crate::control::plane::view::{Agent, Enablement, Heartbeat, Limit, Mode, Process, Replaced, ScopeNow, Situation};
-use crate::control::plane::{Journaled, Scrape};
+use crate::control::plane::view::{
+    Agent, Enablement, Heartbeat, Limit, MarketNow, Mode, Process, Replaced, ScopeNow, Situation,
+};
+use crate::control::plane::{Journaled, Opinion, Scrape};
 use std::sync::Mutex;
 
 /// What the played host knows.
@@ -51,6 +53,15 @@ impl Host for Desk {
     }
     fn situation(&self) -> Situation {
         Situation { scopes: self.0.lock().unwrap().scopes.clone(), ..Situation::unknown("h", Mode::Paper) }
+    }
+    fn opinion(&self, _: &Opinion) -> Result<Accepted, Refused> {
+        Err(Refused::Busy)
+    }
+    fn instrument(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn market(&self) -> Vec<MarketNow> {
+        Vec::new()
     }
     fn limits(&self) -> Vec<Limit> {
         Vec::new()

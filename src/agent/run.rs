@@ -5,7 +5,9 @@ use super::exposure::Exposure;
 use super::ledger::{self, Ledger};
 use super::roster::SUPERVISOR;
 use super::{beat, supervise, tracker};
+use crate::acp::head::Head;
 use crate::acp::names::Names;
+use crate::acp::ops::{Alert, Level, Log};
 use crate::bridge::redis::trouble::Trouble;
 use crate::control::plane::Host;
 use crate::control::plane::view::WatchNow;
@@ -13,6 +15,7 @@ use crate::types::time::Nanos;
 use redis::Client;
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
+use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +53,29 @@ impl Setup {
     /// The id of this host's supervisor: the source of what is told.
     pub fn supervisor(&self) -> String {
         self.names.agent(SUPERVISOR)
+    }
+
+    /// What a message that the supervisor says now begins with.
+    pub fn head(&self) -> Head<'static> {
+        let process = self.host.process();
+        Head::said(self.names.host(), SUPERVISOR, self.host.now(), process.epoch, process.journaled_sequence)
+    }
+
+    /// An alert.
+    pub fn alert(&self, name: &'static str, level: Level, message: &str) -> Alert<'static> {
+        Alert {
+            head: self.head(),
+            level,
+            message: message.to_owned().into(),
+            name: name.into(),
+            runbook: name.into(),
+            status: if level == Level::Info { "over" } else { "raised" }.into(),
+        }
+    }
+
+    /// A line for other agents.
+    pub fn line(&self, event: &'static str, fields: Value) -> Log<'static> {
+        Log { head: self.head(), level: Level::Warning, event: event.into(), fields }
     }
 
     /// Changes what others see.

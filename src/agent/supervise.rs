@@ -6,9 +6,7 @@ use super::outbox::{Item, Outbox};
 use super::reduce::{Reducer, Said};
 use super::run::{Setup, steady};
 use super::watch::{Told, Watch};
-use crate::acp::alert::{Alert, Level};
-use crate::acp::incident::{self, Details, Incident};
-use crate::acp::log::Log;
+use crate::acp::ops::{Alert, Incident, Level, OPEN, RESOLVED};
 use crate::acp::time::iso;
 use crate::bridge::redis::trouble::Trouble;
 use crate::control::plane::view::DownNow;
@@ -155,29 +153,28 @@ impl Supervisor<'_> {
         self.setup.show(|now| now.refused += look.refused.0);
     }
 
-    fn alert(&self, level: Level, message: &str) -> (String, Alert) {
+    fn alert(&self, level: Level, message: &str) -> (String, Alert<'static>) {
         match level {
             Level::Critical => tracing::error!("agents: {message}"),
             Level::Warning => tracing::warn!("agents: {message}"),
             Level::Info => tracing::info!("agents: {message}"),
         }
-        let alert = Alert::new(level, &self.setup.supervisor(), message, self.setup.host.now());
-        (self.setup.names.channel("alerts"), alert)
+        (self.setup.names.channel("alerts"), self.setup.alert("agent_down", level, message))
     }
 
-    fn incident(&self, agent: &str, outage: &Outage, status: &str, message: &str) -> (String, Incident) {
-        let details = Details {
-            agent_id: agent.to_owned(),
-            source: self.setup.supervisor(),
-            since: outage.since.clone(),
-            message: message.to_owned(),
-            timestamp: iso(self.setup.host.now()),
-        };
+    fn incident(
+        &self,
+        agent: &str,
+        outage: &Outage,
+        status: &'static str,
+        message: &str,
+    ) -> (String, Incident<'static>) {
         let incident = Incident {
-            incident_id: outage.incident_id.clone(),
-            severity: outage.severity.clone(),
-            status: status.to_owned(),
-            details,
+            head: self.setup.head(),
+            incident_id: outage.incident_id.clone().into(),
+            severity: Level::from_name(&outage.severity).unwrap_or(Level::Critical),
+            status: status.into(),
+            details: serde_json::json!({"agent_id": agent, "since": outage.since, "message": message}),
         };
         (self.setup.names.channel("incidents"), incident)
     }
@@ -203,7 +200,7 @@ impl Supervisor<'_> {
                 let incident_id = format!("{}-{micros}-{}", self.setup.names.host(), self.incidents);
                 let outage = Outage { incident_id, severity: level.name().to_owned(), since };
                 let (alerts, alert) = self.alert(level, &message);
-                let (incidents, incident) = self.incident(&agent, &outage, incident::OPEN, &message);
+                let (incidents, incident) = self.incident(&agent, &outage, OPEN, &message);
                 let value = serde_json::to_string(&outage).unwrap_or_default();
                 let item = Item::new(outage_field(&agent), Some(value)).tell(alerts, &alert).tell(incidents, &incident);
                 self.outbox.push(item);
@@ -240,7 +237,7 @@ impl Supervisor<'_> {
         let (alerts, alert) = self.alert(Level::Info, message);
         let mut item = Item::new(outage_field(agent), None).tell(alerts, &alert);
         if let Some(outage) = self.outages.remove(agent) {
-            let (incidents, incident) = self.incident(agent, &outage, incident::CLOSED, message);
+            let (incidents, incident) = self.incident(agent, &outage, RESOLVED, message);
             item = item.tell(incidents, &incident);
         }
         self.outbox.push(item);
@@ -280,9 +277,7 @@ impl Supervisor<'_> {
         let (count, sample) = std::mem::take(&mut self.refused);
         tracing::warn!("agents: {count} heartbeats were refused, such as: {}", sample.join("; "));
         let fields = serde_json::json!({"count": count, "reasons": sample});
-        let at = self.setup.host.now();
-        let line = Log::new("warning", &self.setup.supervisor(), "heartbeat_refused", fields, at);
-        self.setup.publish(hearing.store(), "logs", &line).await
+        self.setup.publish(hearing.store(), "logs", &self.setup.line("heartbeat_refused", fields)).await
     }
 
     fn show(&self) {

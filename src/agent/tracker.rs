@@ -4,9 +4,8 @@ use super::budget::{BYTES_MAX, Budgets, Told};
 use super::memory::{Memory, budget_field};
 use super::outbox::{Item, Outbox};
 use super::run::Setup;
-use crate::acp::alert::{Alert, Level};
 use crate::acp::budget::Budget;
-use crate::acp::log::Log;
+use crate::acp::ops::Level;
 use crate::bridge::redis::connect;
 use crate::bridge::redis::trouble::Trouble;
 use redis::aio::MultiplexedConnection;
@@ -132,8 +131,7 @@ impl Tracker<'_> {
     }
 
     async fn tell(&mut self, told: Told, connection: &mut MultiplexedConnection) -> Result<(), Trouble> {
-        let (names, now) = (&self.setup.names, self.setup.host.now());
-        let source = self.setup.supervisor();
+        let names = &self.setup.names;
         match told {
             Told::Crossed(crossed) => {
                 let message = crossed.message();
@@ -149,7 +147,7 @@ impl Tracker<'_> {
                 };
                 let step = if crossed.level == Level::Critical { 2 } else { 1 };
                 let item = Item::new(budget_field(&crossed.agent, &crossed.provider), Some(step.to_string()))
-                    .tell(names.channel("alerts"), &Alert::new(crossed.level, &source, &message, now))
+                    .tell(names.channel("alerts"), &self.setup.alert("budget", crossed.level, &message))
                     .tell(names.channel("budget"), &budget);
                 self.outbox.push(item);
             }
@@ -169,11 +167,10 @@ impl Tracker<'_> {
 
     async fn log(
         &self,
-        event: &str,
+        event: &'static str,
         fields: serde_json::Value,
         connection: &mut MultiplexedConnection,
     ) -> Result<(), Trouble> {
-        let line = Log::new("warning", &self.setup.supervisor(), event, fields, self.setup.host.now());
-        self.setup.publish(connection, "logs", &line).await
+        self.setup.publish(connection, "logs", &self.setup.line(event, fields)).await
     }
 }

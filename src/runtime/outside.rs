@@ -39,8 +39,7 @@ impl Outside {
             // What a silent agent moved becomes reduce-only, so it must be known who moved what.
             let exposure = Arc::clone(outside.agents.exposure());
             let noted = Box::new(move |agent: &str, instrument: &str| exposure.note(agent, instrument));
-            let intake =
-                prepared.start(attended.host(), noted).map_err(|e| format!("cannot start the intake: {e}"))?;
+            let intake = prepared.start(attended.host(), noted).map_err(|e| format!("cannot start the intake: {e}"))?;
             attended.show_intake(intake.status());
             outside.intake = Some(intake);
         }

@@ -292,7 +292,7 @@ fn a_silent_agent_is_told_once_within_a_second_and_once_when_it_is_back() {
     }
     let (_, alert) = ear.wait("alerts", "agent:002 is back", 1, SOON, &run);
     assert_eq!(alert["level"], json!("info"));
-    let closed = ear.wait("incidents", "closed", 1, SOON, &run).1;
+    let closed = ear.wait("incidents", "resolved", 1, SOON, &run).1;
     assert_eq!(closed["incident_id"], opened["incident_id"]);
     ear.wait("alerts", "agent:002 missed", 2, SOON, &run);
     assert_eq!(ear.of("alerts", "agent:002 is back").len(), 1);

@@ -76,7 +76,9 @@ impl Desk {
         if (self.noted)(who, &name) {
             Ok(name)
         } else {
-            Err(format!("`{who}` moved too many instruments, or too many agents moved some: there is no room to watch it"))
+            Err(format!(
+                "`{who}` moved too many instruments, or too many agents moved some: there is no room to watch it"
+            ))
         }
     }
 
