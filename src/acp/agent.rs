@@ -2,12 +2,13 @@
 //! entries of the audit stream.
 
 use super::head::Head;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A message on `events:state_changes`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StateChange<'a> {
     /// When, who, where.
     #[serde(flatten)]
@@ -25,7 +26,7 @@ pub struct StateChange<'a> {
 }
 
 /// A message on `events:errors`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure<'a> {
     /// When, who, where.
     #[serde(flatten)]
@@ -39,7 +40,7 @@ pub struct Failure<'a> {
 }
 
 /// Percentiles of a span, in nanoseconds, since the host's start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Percentiles {
     /// How many were measured.
     pub count: u64,
@@ -54,7 +55,7 @@ pub struct Percentiles {
 }
 
 /// A host's figures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figures {
     /// Percentiles by span of the journey; empty where stamps are off.
     pub latency_ns: BTreeMap<String, Percentiles>,
@@ -65,7 +66,7 @@ pub struct Figures {
 }
 
 /// A message on `events:measurements`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measurements<'a> {
     /// When, who, where.
     #[serde(flatten)]

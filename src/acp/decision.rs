@@ -1,12 +1,13 @@
 //! Edge: a decision of the host's, on `decisions`.
 
 use super::head::Head;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 
 /// What was decided.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision<'a> {
     /// When, who, where.
     #[serde(flatten)]

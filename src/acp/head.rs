@@ -2,11 +2,12 @@
 
 use super::time::iso;
 use crate::types::time::UnixNanos;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// The first four fields of every message.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Head<'a> {
     /// ISO-8601 with microseconds and `+00:00`: of an event its receive time, else when it was said.
     pub timestamp: Cow<'a, str>,

@@ -2,6 +2,7 @@
 
 use super::time::{iso, parse_iso};
 use crate::types::time::UnixNanos;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The status of an agent that can do its work.
@@ -17,7 +18,7 @@ pub const BYTES_MAX: usize = 4_096;
 pub const ID_MAX: usize = 128;
 
 /// A sign of life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Heartbeat {
     /// Whose.
     pub agent_id: String,

@@ -5,13 +5,14 @@ use super::head::Head;
 use super::payload::Scales;
 use super::time::iso;
 use crate::event::market::Candle;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A message on `market.raw`: the event stream's entry as one object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Raw<'a> {
     /// When, who, where.
     #[serde(flatten)]
@@ -44,7 +45,7 @@ pub fn write_raw(out: &mut Vec<u8>, values: &[&[u8]; FIELDS.len()]) {
 }
 
 /// A message on `features.candles`: a candle that closed. Prices and quantities are decimal strings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CandleClosed<'a> {
     /// When, who, where.
     #[serde(flatten)]
@@ -91,7 +92,7 @@ impl<'a> CandleClosed<'a> {
 }
 
 /// A message on `features.micro`: the feature vector of an instrument.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Vector<'a> {
     /// When, who, where.
     #[serde(flatten)]

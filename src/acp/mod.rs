@@ -18,8 +18,9 @@
 //! | [`agent`] | states, errors and figures of the host's agents, audit entries |
 //! | [`heartbeat`] | a sign of life |
 //! | [`budget`] | what was used of a provider |
+//! | [`schema`], [`places`] | every message as JSON Schema; every channel, key and table in one list |
 //!
-//! **To add a message**: a file with its type, whose field names are the contract's.
+//! **To add a message**: a file with its type, whose field names are the contract's, and a row in [`schema`] and [`places`].
 
 pub mod agent;
 pub mod budget;
@@ -32,8 +33,10 @@ pub mod market;
 pub mod names;
 pub mod ops;
 pub mod payload;
+pub mod places;
+pub mod schema;
 pub mod signal;
 pub mod time;
-pub mod trace;
 pub mod topic;
+pub mod trace;
 pub mod trade;

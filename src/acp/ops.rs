@@ -1,12 +1,13 @@
 //! Edge: what people and their tools are told: `alerts`, `incidents`, `logs`.
 
 use super::head::Head;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Somebody must act now.
@@ -39,7 +40,7 @@ pub const OPEN: &str = "open";
 pub const RESOLVED: &str = "resolved";
 
 /// A message on `alerts`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert<'a> {
     /// When, who, where.
     #[serde(flatten)]
@@ -57,7 +58,7 @@ pub struct Alert<'a> {
 }
 
 /// A message on `incidents`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Incident<'a> {
     /// When, who, where.
     #[serde(flatten)]
@@ -73,7 +74,7 @@ pub struct Incident<'a> {
 }
 
 /// A message on `logs`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Log<'a> {
     /// When, who, where.
     #[serde(flatten)]

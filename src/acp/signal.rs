@@ -3,11 +3,12 @@
 use super::head::Head;
 use super::topic::Topic;
 use crate::event::signal::{Direction, SignalSection, VOTES_MAX, Vote};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What the models of an instrument say together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Signal<'a> {
     /// When, who, where.
     #[serde(flatten)]
@@ -30,7 +31,7 @@ pub struct Signal<'a> {
 }
 
 /// One model's vote.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ballot<'a> {
     /// `name@vYYMMDD`.
     pub model: Cow<'a, str>,

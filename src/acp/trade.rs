@@ -9,11 +9,12 @@ use crate::event::report::{Liquidity, Report};
 use crate::event::risk::{RiskSection, Verdict};
 use crate::types::price::Side;
 use crate::types::time::UnixNanos;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// A message on `portfolio.target`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Target<'a> {
     /// When, who, where.
     #[serde(flatten)]
@@ -24,7 +25,7 @@ pub struct Target<'a> {
 }
 
 /// What risk decided. Quantities and prices are decimal strings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Decided<'a> {
     /// `SYMBOL.VENUE`.
     pub instrument: Cow<'a, str>,
@@ -70,7 +71,7 @@ impl<'a> Decided<'a> {
 }
 
 /// A message on `execution.fill`. Quantities, prices and money are decimal strings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fill<'a> {
     /// When, who, where.
     #[serde(flatten)]
@@ -136,7 +137,7 @@ impl<'a> Fill<'a> {
 }
 
 /// Value of a field of `positions:{venue}`. Decimal strings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Position {
     /// Signed quantity; `0` = flat.
     pub qty: String,

@@ -17,6 +17,7 @@ pub mod events;
 pub mod exit;
 pub mod export;
 pub mod init;
+pub mod schema;
 pub mod kill;
 pub mod limits;
 pub mod parity;
@@ -79,6 +80,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Write a configuration file to start from.
     Init(init::InitArgs),
+    /// The messages to and from agents as JSON Schema; the page of channels, keys and tables.
+    Schema(schema::SchemaArgs),
     /// Look at this machine: cores, clock, memory, disk, and what to do about each.
     Doctor(doctor::DoctorArgs),
     /// Show where a running host stands.
@@ -110,6 +113,7 @@ pub fn main(cli: &Cli) -> exit::Code {
         Some(Command::Verify(args)) => verify::main(cli, args),
         Some(Command::Check(args)) => check::main(cli, args),
         Some(Command::Init(args)) => init::main(cli, args),
+        Some(Command::Schema(args)) => schema::main(args),
         Some(Command::Doctor(args)) => doctor::main(cli, args),
         Some(Command::Status(args)) => status::main(cli, args),
         Some(Command::Stop(args)) => stop::main(cli, args),

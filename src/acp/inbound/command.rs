@@ -1,11 +1,12 @@
 //! Edge: commands of the engine to one agent, and the agent's responses.
 
 use super::{BadMessage, name, read};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A command as the engine pushes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentCommand {
     /// The command's name, such as `cmd-123`: the same command never has its effect twice.
     pub id: String,
@@ -33,7 +34,7 @@ impl AgentCommand {
 }
 
 /// What an agent answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Response {
     /// The command's `id`.
     pub id: String,

@@ -4,11 +4,12 @@ use super::{BadMessage, name, read, trace};
 use crate::event::operator::TRACE_BYTES as COMMAND_TRACE_BYTES;
 use crate::event::outside::{MODEL_BYTES, TRACE_BYTES};
 use crate::event::signal::Direction;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A signal as an outside agent publishes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Signal {
     /// When it was made, ISO-8601.
     pub timestamp: String,
@@ -78,7 +79,7 @@ impl Signal {
 }
 
 /// A decision as an outside agent publishes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
     /// When it was made, ISO-8601.
     pub timestamp: String,

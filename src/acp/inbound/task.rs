@@ -2,11 +2,12 @@
 
 use super::{BadMessage, name, read, trace};
 use crate::event::operator::TRACE_BYTES;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// How urgent a task is, as its sender says. The queue is worked from its oldest item on, whatever stands here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// At once.
@@ -21,7 +22,7 @@ pub enum Priority {
 }
 
 /// A task as its sender pushes it, and as its outcome is published.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
     /// UUID: the same task never has its effect twice.
     pub task_id: String,
