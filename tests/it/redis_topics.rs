@@ -189,6 +189,8 @@ impl Host {
         let child = tickpath()
             .args(["run", "--plain", "--speed", speed, "--journal", arg(&dir.path().join("j"))])
             .env("REDIS_URL", redis)
+            // However far behind a busy machine makes it, nothing is old here.
+            .env("TICKPATH__REDIS__PUBLISH_BEHIND", "1000000000")
             .env("TICKPATH__HTTP__BIND", "127.0.0.1:0")
             .env("TICKPATH__HOST__DATA_DIR", dir.path().join("data"))
             .env("TICKPATH_ADMIN_TOKEN", TOKEN)
@@ -343,8 +345,6 @@ fn a_kill_is_heard_everywhere_and_positions_are_those_of_the_host() {
 #[test]
 fn nobody_hears_of_what_is_not_stored_whatever_becomes_of_the_server() {
     let Some(mut server) = RedisServer::start(&["--maxmemory-policy", "noeviction"]) else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let journal = dir.path().join("j");
     let client = redis::Client::open(server.url()).unwrap();
     let asked = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&asked);
@@ -360,7 +360,7 @@ fn nobody_hears_of_what_is_not_stored_whatever_becomes_of_the_server() {
         }
     };
     let ear = Ear::to(&server, &["binaryrogue:execution.fill", "binaryrogue:signals", "binaryrogue:logs"], check);
-    let child = start(&journal, &server.url(), "50x", 0);
+    let mut host = Host::start(&server.url(), "50x");
     for kill in 0..8u64 {
         std::thread::sleep(Duration::from_millis(250 + 37 * kill));
         server.kill();
@@ -369,20 +369,17 @@ fn nobody_hears_of_what_is_not_stored_whatever_becomes_of_the_server() {
         }
         server.again();
     }
-    std::thread::sleep(Duration::from_secs(1));
     let begun = Instant::now();
-    while server.ids(STREAM).len() < 5_000 {
-        assert!(begun.elapsed() < Duration::from_secs(30));
+    while asked.load(Ordering::Relaxed) < 200 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{}", asked.load(Ordering::Relaxed));
         std::thread::sleep(Duration::from_millis(100));
     }
     let heard = ear.end();
-    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    end(child);
-    let last = settle(&server, &journal);
+    host.stop();
+    let last = settle(&server, &host.journal());
     are_whole(&heard, last);
     audit_is_exact(&server);
     let asked = asked.load(Ordering::Relaxed);
-    assert!(asked > 100, "{asked}");
     println!("8 kills, {} messages heard, {asked} asked for: each event was in the stream", heard.len());
 }
 
