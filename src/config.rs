@@ -148,6 +148,9 @@ pub struct Config {
     /// The event stream in Redis.
     #[serde(default)]
     pub redis: crate::bridge::config::RedisConfig,
+    /// The record in PostgreSQL.
+    #[serde(default)]
+    pub postgres: crate::bridge::config::PostgresConfig,
     /// The control plane.
     #[serde(default)]
     pub http: crate::control::http::Config,

@@ -7,9 +7,10 @@
 //! | [`tail`] | the journal from a place on, with the instruments as they were then |
 //! | [`status`] | what a bridge tells of itself: how far, how far behind, what is wrong |
 //! | [`redis`] | the event stream |
+//! | [`postgres`] | the typed record, and the agents' tables |
 //!
 //! A bridge reads the journal, never a ring: what it does can cost the hot path nothing. Its place is kept by the store itself,
-//! together with what it stored (the stream's last id), so the two cannot disagree.
+//! together with what it stored (the stream's last id, a row that moves with the rows), so the two cannot disagree.
 //!
 //! Absences: nothing here can refuse, delay or lose an event; what the journal no longer has is counted as lost and told.
 //!
@@ -17,6 +18,7 @@
 
 pub mod config;
 pub mod id;
+pub mod postgres;
 pub mod redis;
 pub mod status;
 pub mod tail;

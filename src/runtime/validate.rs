@@ -65,6 +65,7 @@ pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
     config.journal.check().map_err(|e| ConfigError::room("journal", e))?;
     config.http.check().map_err(|e| ConfigError::room("http", e))?;
     config.redis.validate().map_err(|e| ConfigError::room("redis", e))?;
+    config.postgres.validate().map_err(|e| ConfigError::room("postgres", e))?;
     config.sim.validate().map_err(|e| ConfigError::room("sim", e))?;
     let generated = config.sim.generator.instruments.len();
     if generated > topology.instruments_max {

@@ -2,6 +2,7 @@
 
 mod altered;
 mod capture_files;
+mod bridge_postgres;
 mod bridge_redis;
 mod captures;
 mod cli;
@@ -17,6 +18,7 @@ mod live;
 mod market_candles;
 mod market_captures;
 mod market_faults;
+mod postgres_server;
 mod redis_server;
 mod support;
 mod tidy;
