@@ -7,22 +7,23 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Child;
 
-/// A run of the main job that mirrors into `url`.
-fn start_as(name: &str, journal: &Path, url: &str, speed: &str, events: u64) -> Child {
+/// A run of the main job that mirrors into `url`, with more in its environment.
+pub fn start_with(journal: &Path, url: &str, speed: &str, events: u64, environment: &[(&str, &str)]) -> Child {
     tickpath()
         .args(["run", "--plain", "--json", "--speed", speed, "--events", &events.to_string()])
         .args(["--journal", arg(journal)])
         .env("DATABASE_URL", url)
-        .env("TICKPATH__HOST__NAME", name)
         .env("TICKPATH__HTTP__BIND", "127.0.0.1:0")
+        .envs(environment.iter().copied())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap()
 }
 
+/// The same as the host `tickpath-1`.
 pub fn start(journal: &Path, url: &str, speed: &str, events: u64) -> Child {
-    start_as("tickpath-1", journal, url, speed, events)
+    start_with(journal, url, speed, events, &[])
 }
 
 /// What it said at its end.
@@ -58,7 +59,7 @@ pub fn is_whole(server: &PostgresServer, last: u64) {
 /// sequence.
 pub fn settle_as(name: &str, server: &PostgresServer, journal: &Path) -> u64 {
     for _ in 0..30 {
-        let (summary, errors) = end(start_as(name, journal, &server.admin(), "100x", 10));
+        let (summary, errors) = end(start_with(journal, &server.admin(), "100x", 10, &[("TICKPATH__HOST__NAME", name)]));
         let last = summary["last_sequence"].as_u64().unwrap();
         let query = format!("SELECT coalesce(max(sequence), 0) FROM tickpath.cursors WHERE host = '{name}'");
         let has = server.number(&query);
@@ -82,7 +83,7 @@ fn exported(journal: &Path, what: &str) -> Vec<String> {
 
 /// Each typed table has as many rows as the journal gives.
 #[track_caller]
-fn typed_rows_are_the_journals(server: &PostgresServer, journal: &Path) {
+pub fn typed_rows_are_the_journals(server: &PostgresServer, journal: &Path) {
     let count = |table: &str, condition: &str| {
         server.number(&format!("SELECT count(*) FROM tickpath.{table} WHERE {condition}")) as usize
     };

@@ -18,6 +18,8 @@ mod live;
 mod market_candles;
 mod market_captures;
 mod market_faults;
+mod postgres_faults;
+mod postgres_schema;
 mod postgres_server;
 mod redis_server;
 mod support;

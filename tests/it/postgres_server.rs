@@ -11,8 +11,6 @@ use tokio_postgres::{Client, NoTls};
 pub const PASSWORD: &str = "canary-83c1-DO-NOT-PRINT";
 /// The part of it to look for.
 pub const CANARY: &str = "83c1";
-/// Parameters of a query.
-pub type Parameters<'a> = &'a [&'a (dyn tokio_postgres::types::ToSql + Sync)];
 
 /// A server, or one that was killed and can be started again over what it has.
 pub struct PostgresServer {
@@ -53,11 +51,11 @@ pub fn free_port() -> u16 {
 impl PostgresServer {
     /// Starts one with further settings (`name=value`); `None`, and it is said, where there is no PostgreSQL.
     pub fn start(more: &[&str]) -> Option<Self> {
-        Self::start_in(tempfile::tempdir().unwrap(), more)
+        Self::start_with_files(more, &[])
     }
 
-    /// The same, with its data in `dir`.
-    pub fn start_in(dir: tempfile::TempDir, more: &[&str]) -> Option<Self> {
+    /// The same; the files (keys) and folders become the server's own.
+    pub fn start_with_files(more: &[&str], files: &[&Path]) -> Option<Self> {
         let Some(binaries) = binaries() else {
             println!("SKIPPED: there is no PostgreSQL server (initdb); tests/run installs it");
             return None;
@@ -65,13 +63,16 @@ impl PostgresServer {
         let mut server = Self {
             child: None,
             port: free_port(),
-            dir,
+            dir: tempfile::tempdir().unwrap(),
             binaries,
             user: other_user(),
             more: more.iter().map(|text| (*text).to_owned()).collect(),
         };
         let password = server.dir.path().join("password");
         std::fs::write(&password, PASSWORD).unwrap();
+        for path in files {
+            server.give(path);
+        }
         server.give(server.dir.path());
         server.give(&password);
         let made = server
@@ -87,7 +88,8 @@ impl PostgresServer {
         Some(server)
     }
 
-    fn give(&self, path: &Path) {
+    /// Makes a file or folder the server's own.
+    pub fn give(&self, path: &Path) {
         if let Some((user, group)) = self.user {
             chown(path, Some(user), Some(group)).unwrap();
         }
@@ -144,11 +146,6 @@ impl PostgresServer {
         self.port
     }
 
-    /// Its own process id.
-    pub fn pid(&self) -> u32 {
-        self.child.as_ref().unwrap().id()
-    }
-
     /// An address in it.
     pub fn url(&self, user: &str, password: &str, database: &str) -> String {
         format!("postgresql://{user}:{password}@127.0.0.1:{}/{database}", self.port)
@@ -165,12 +162,6 @@ impl PostgresServer {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-    }
-
-    /// Sends it a signal by name.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
-        assert!(sent.success());
     }
 
     /// Does `work` with a connection to `url`.
