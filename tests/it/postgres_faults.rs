@@ -51,7 +51,7 @@ fn a_server_that_is_killed_again_and_again_has_all_in_the_end() {
     let Some(mut server) = PostgresServer::start(&[]) else { return };
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("j");
-    let mut child = start(&journal, &server.admin(), "200x", 0);
+    let mut child = start(&journal, &server.admin(), "20x", 0);
     let kills = times(8, 100);
     for kill in 0..kills {
         pause(120 + 67 * (kill % 7));
@@ -147,11 +147,11 @@ fn a_connection_that_is_cut_anywhere_loses_and_doubles_nothing() {
     let Some(server) = PostgresServer::start(&[]) else { return };
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("j");
-    let (cuts, wanted) = (Arc::new(AtomicU64::new(0)), times(60, 600));
+    let (cuts, wanted) = (Arc::new(AtomicU64::new(0)), times(32, 400));
     let plan = move |number: u64| match number {
         n if n >= wanted => Cut::No,
-        n if n % 4 == 0 => Cut::AfterCommit(1 + (n / 4 % 3) as u32),
-        n if n % 4 == 1 => Cut::BeforeCommit(1 + (n / 4 % 3) as u32),
+        n if n % 4 == 0 => Cut::AfterCommit(2 + (n / 4 % 3) as u32),
+        n if n % 4 == 1 => Cut::BeforeCommit(2 + (n / 4 % 3) as u32),
         // At the beginning (the login), in the preparations, in the COPY.
         n if n % 4 == 2 => Cut::ToServer(40 + (n as usize * 2_711) % 150_000),
         n => Cut::FromServer(40 + (n as usize * 431) % 9_000),
@@ -159,7 +159,7 @@ fn a_connection_that_is_cut_anywhere_loses_and_doubles_nothing() {
     let port = proxy(server.port(), plan, &cuts);
     let url = format!("postgresql://admin:{PASSWORD}@127.0.0.1:{port}/postgres");
     let small = [("TICKPATH__POSTGRES__BATCH", "500")];
-    let child = start_with(&journal, &url, "100x", 0, &small);
+    let child = start_with(&journal, &url, "20x", 0, &small);
     let begun = Instant::now();
     while cuts.load(Ordering::Relaxed) < wanted {
         assert!(begun.elapsed() < Duration::from_secs(600), "{} cuts", cuts.load(Ordering::Relaxed));
@@ -179,14 +179,14 @@ fn ended_backends_deadlocks_and_a_renamed_column() {
     let Some(server) = PostgresServer::start(&["deadlock_timeout=1s"]) else { return };
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("j");
-    let mut child = start(&journal, &server.admin(), "100x", 0);
+    let mut child = start(&journal, &server.admin(), "20x", 0);
     let has = "SELECT coalesce(max(sequence), 0) FROM tickpath.cursors";
     wait_for(&server, has, 1_000);
     let mut ended = 0;
     for turn in 0..times(40, 400) {
         let query = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'tickpath'";
         ended += server.number(query);
-        pause(7 * (turn % 11));
+        pause(40 + 23 * (turn % 11));
     }
     assert!(ended > 10, "{ended}");
     // A deadlock: it waits for our table with the cursor in its hands, then we ask for the cursor.
@@ -224,7 +224,7 @@ fn a_host_that_is_killed_leaves_no_gap_and_no_double() {
     let journal = dir.path().join("j");
     let kills = times(6, 100);
     for kill in 0..kills {
-        let mut child = start(&journal, &server.admin(), "200x", 0);
+        let mut child = start(&journal, &server.admin(), "20x", 0);
         pause(500 + 131 * (kill % 9));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -352,7 +352,7 @@ fn a_full_disk_is_waited_for() {
     server.ask("ALTER DATABASE postgres SET default_tablespace = small");
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("j");
-    let mut child = start(&journal, &server.admin(), "200x", 0);
+    let mut child = start(&journal, &server.admin(), "20x", 0);
     let said = wait_for_word(&mut child, "its disk is full");
     assert!(said.contains("nothing is lost"), "{said}");
     pause(500);

@@ -126,7 +126,7 @@ fn what_is_recorded_is_never_changed_and_the_writer_may_only_write() {
     let [desk, eye, chief] = [("desk", "d"), ("eye", "e"), ("chief", "c")].map(|(u, p)| server.url(u, p, "postgres"));
     // The host works as the writer, which may not migrate.
     let quiet = [("TICKPATH__POSTGRES__MIGRATE", "false")];
-    let (summary, errors) = end(start_with(&journal, &desk, "500x", 5_000, &quiet));
+    let (summary, errors) = end(start_with(&journal, &desk, "200x", 20_000, &quiet));
     let (again, _) = end(start_with(&journal, &desk, "500x", 10, &quiet));
     assert!(summary["orders"].as_u64() > Some(0), "{errors}");
     is_whole(&server, again["last_sequence"].as_u64().unwrap());

@@ -303,3 +303,33 @@ fn operator(rows: &mut [Rows; TABLES.len()], at: &At<'_>, command: &OperatorComm
     row.text_or_null(at.event.outputs.map(|o| o.risk.outcome().name()));
     row.text(at.trace);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::input::{Input, InputKind, Quote};
+    use crate::types::ids::{InstrumentId, SourceId};
+    use bytemuck::Zeroable;
+
+    /// What COPY would send for one event.
+    fn made(market_data: bool) -> [Rows; TABLES.len()] {
+        let mut input = Input::new(InputKind::Quote, SourceId::FEED_FIRST, InstrumentId(0), 5, &Quote::zeroed());
+        input.sequence = 7;
+        let event = Event { epoch: 2, input: &input, instrument: None, outputs: None };
+        let mut rows: [Rows; TABLES.len()] = Default::default();
+        RowMaker::new("h", |_| None, market_data).add(&mut rows, &event);
+        let names = ["a", "b", "c", "d"].map(str::to_owned);
+        add_features(&mut rows, &event, &names, &[1.5, 2.5, f64::NAN, 4.5], 0b0111);
+        rows
+    }
+
+    #[test]
+    fn market_data_can_be_left_out_and_only_warm_numbers_are_sampled() {
+        let counts = |rows: &[Rows; TABLES.len()]| rows.each_ref().map(Rows::count);
+        assert_eq!(counts(&made(true)), [1, 0, 0, 0, 0, 1, 0, 0, 0]);
+        let rows = made(false);
+        assert_eq!(counts(&rows), [0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        let bytes = rows[Which::Features as usize].clone().finish();
+        assert!(bytes.ends_with(b"\x01{\"a\":1.5,\"b\":2.5}\xff\xff"), "{bytes:?}");
+    }
+}
