@@ -65,16 +65,28 @@ fn tell(address: &Address, before: i32, standing: &Standing) {
         }
         std::cmp::Ordering::Equal => crate::say!("database `{database}`: schema version {before} → {version}"),
         std::cmp::Ordering::Less => {
-            crate::say!("database `{database}`: schema version {version}, this program needs {wanted}: `tickpath migrate`");
-            pending.iter().for_each(|step| crate::say!("  to do: {step}"));
+            crate::say!(
+                "database `{database}`: schema version {version}, this program needs {wanted}: `tickpath migrate`"
+            );
+            for step in pending {
+                crate::say!("  to do: {step}");
+            }
         }
         std::cmp::Ordering::Greater => {
-            crate::say!("database `{database}`: schema version {version}, newer than this program's {wanted}: use the newer program");
+            crate::say!(
+                "database `{database}`: schema version {version}, newer than this program's {wanted}: use the newer program"
+            );
         }
     }
-    missing.iter().for_each(|what| crate::say!("  missing: {what} (put it back as `migrations/` has it)"));
+    for what in missing {
+        crate::say!("  missing: {what} (put it back as `migrations/` has it)");
+    }
     if !not_granted.is_empty() {
-        crate::say!("this user may not do the following; somebody who may should, and then run `tickpath migrate` again:");
-        not_granted.iter().for_each(|statement| crate::say!("  {statement};"));
+        crate::say!(
+            "this user may not do the following; somebody who may should, and then run `tickpath migrate` again:"
+        );
+        for statement in not_granted {
+            crate::say!("  {statement};");
+        }
     }
 }

@@ -66,8 +66,7 @@ pub struct Prepared {
 
 /// What a store's address is, if the environment gives one; says it if not.
 fn address_of(bridge: &str, variable: &str) -> Result<Option<Secret>, BridgeError> {
-    let url =
-        secret::load(variable, |name| std::env::var_os(name)).map_err(|e| BridgeError::Address(e.to_string()))?;
+    let url = secret::load(variable, |name| std::env::var_os(name)).map_err(|e| BridgeError::Address(e.to_string()))?;
     let Some(url) = url else {
         tracing::info!("bridge {bridge} is off: {variable} is not set; events stay in the journal");
         return Ok(None);
@@ -118,8 +117,7 @@ impl Prepared {
 
     fn postgres(config: &Config, url: &Secret, live: bool) -> Result<(Address, PostgresConfig), BridgeError> {
         let postgres = &config.postgres;
-        let address =
-            Address::parse(url, postgres.plain_allowed).map_err(|e| BridgeError::Address(e.to_string()))?;
+        let address = Address::parse(url, postgres.plain_allowed).map_err(|e| BridgeError::Address(e.to_string()))?;
         if live {
             let fit = block_on(postgres::session::fit_for_live(&address, postgres.migrate));
             fit.map_err(|e| BridgeError::Unfit(e.to_string()))?.map_err(|e| BridgeError::Unfit(e.to_string()))?;
@@ -143,17 +141,8 @@ impl Prepared {
             let (journal, durable) = (journal.to_path_buf(), Arc::clone(durable));
             let (host, check_name) = (self.host, crate::risk::check_name as postgres::rows::CheckName);
             bridges.spawn("postgres", move |status, end| {
-                let setup = postgres::run::Setup {
-                    journal,
-                    host,
-                    config,
-                    address,
-                    durable,
-                    epoch,
-                    check_name,
-                    status,
-                    end,
-                };
+                let setup =
+                    postgres::run::Setup { journal, host, config, address, durable, epoch, check_name, status, end };
                 postgres::run::run(setup, None)
             })?;
         }

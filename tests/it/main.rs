@@ -21,6 +21,7 @@ mod market_faults;
 mod postgres_faults;
 mod postgres_schema;
 mod postgres_server;
+mod postgres_speed;
 mod redis_server;
 mod support;
 mod tidy;

@@ -12,6 +12,9 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tickpath::bridge::postgres::address::Address;
+use tickpath::bridge::postgres::connect;
+use tickpath::bridge::postgres::session::fit_for_live;
 
 /// How often: `TICKPATH_LONG=1` for the full number.
 fn times(short: u64, long: u64) -> u64 {
@@ -27,7 +30,7 @@ fn pause(ms: u64) {
 fn wait_for(server: &PostgresServer, query: &str, least: u64) {
     let begun = Instant::now();
     while server.try_ask(&server.admin(), query).ok().and_then(|rows| rows[0][0].parse().ok()).unwrap_or(0) < least {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{query} never gives {least}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{query} never gives {least}");
         pause(20);
     }
 }
@@ -94,8 +97,7 @@ enum Cut {
 /// Passes bytes on until `cut` says to end both ends.
 fn pass(mut from: TcpStream, mut to: TcpStream, cut: Cut, is_to_server: bool, cuts: Arc<AtomicU64>) {
     let (mut passed, mut commits, mut buffer) = (0, 0, [0; 4096]);
-    loop {
-        let Ok(read) = from.read(&mut buffer) else { break };
+    while let Ok(read) = from.read(&mut buffer) {
         if read == 0 {
             break;
         }
@@ -162,7 +164,7 @@ fn a_connection_that_is_cut_anywhere_loses_and_doubles_nothing() {
     let child = start_with(&journal, &url, "20x", 0, &small);
     let begun = Instant::now();
     while cuts.load(Ordering::Relaxed) < wanted {
-        assert!(begun.elapsed() < Duration::from_secs(600), "{} cuts", cuts.load(Ordering::Relaxed));
+        assert!(begun.elapsed() < Duration::from_mins(10), "{} cuts", cuts.load(Ordering::Relaxed));
         pause(50);
     }
     stop(&child);
@@ -299,7 +301,12 @@ fn what_cannot_work_says_what_to_do_and_the_host_trades_on() {
     check(10, &admin, &old, 0, &["version 0", "tickpath migrate"]);
     server.ask("ALTER ROLE admin SET default_transaction_read_only = on");
     check(11, &admin, &[], 0, &["read-only"]);
-    server.try_ask(&format!("{admin}?options=-cdefault_transaction_read_only%3Doff"), "ALTER ROLE admin RESET default_transaction_read_only").unwrap();
+    server
+        .try_ask(
+            &format!("{admin}?options=-cdefault_transaction_read_only%3Doff"),
+            "ALTER ROLE admin RESET default_transaction_read_only",
+        )
+        .unwrap();
     check(12, &admin, &[], 0, &[]);
     assert!(server.number("SELECT count(*) FROM tickpath.events") > 3000);
     server.ask("CREATE ROLE guest LOGIN PASSWORD 'x83c1'");
@@ -313,6 +320,47 @@ fn what_cannot_work_says_what_to_do_and_the_host_trades_on() {
         "SELECT count(*) FROM (SELECT data::text AS t FROM tickpath.events UNION ALL SELECT c::text FROM tickpath.cursors c UNION ALL SELECT s::text FROM tickpath.state_changes s) x WHERE t LIKE '%{CANARY}%'"
     ));
     assert_eq!((found, server.log().contains(CANARY)), (0, false));
+}
+
+#[test]
+fn live_needs_a_fit_server_and_a_pool_outlives_it() {
+    let Some(mut server) = PostgresServer::start(&[]) else { return };
+    let address = |url: String| {
+        let secret = tickpath::control::secret::load("X", |name| (name == "X").then(|| url.clone().into()));
+        Address::parse(&secret.unwrap().unwrap().secret, false).unwrap()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let fit = |url: String, migrate: bool| {
+        runtime
+            .block_on(fit_for_live(&address(url), migrate))
+            .map_err(|trouble| trouble.to_string())
+            .err()
+            .unwrap_or_default()
+    };
+    let admin = server.admin();
+    assert!(fit(format!("postgresql://a@127.0.0.1:{}/b", free_port()), true).contains("nobody listens"));
+    assert!(fit(admin.clone(), false).contains("version 0"));
+    assert_eq!(fit(admin.clone(), true), "");
+    assert_eq!(fit(admin.clone(), false), "");
+    assert!(fit(format!("{admin}?options=-cdefault_transaction_read_only%3Don"), true).contains("read-only"));
+    server.ask("ALTER TABLE tickpath.orders RENAME COLUMN px TO price");
+    assert!(fit(admin.clone(), true).contains("tickpath.orders.px"));
+
+    // What others insert by: a connection that broke is replaced.
+    let pool = connect::pool(&address(admin), 2).unwrap();
+    let insert = "INSERT INTO agent_heartbeats (agent_name, status, metadata) VALUES ($1, 'alive', '{}')";
+    let beat = |who: &'static str| {
+        runtime.block_on(async {
+            let client = pool.get().await.map_err(|e| e.to_string())?;
+            client.execute(insert, &[&who]).await.map_err(|e| e.to_string())
+        })
+    };
+    assert_eq!(beat("a"), Ok(1));
+    server.kill();
+    assert!(beat("b").is_err());
+    server.again();
+    assert_eq!(beat("c"), Ok(1));
+    assert_eq!(server.number("SELECT count(*) FROM agent_heartbeats"), 2);
 }
 
 /// A small disk in memory.
@@ -373,9 +421,13 @@ fn certificates(dir: &Path) -> bool {
         Command::new("openssl").args(arguments.split(' ')).current_dir(dir).output().is_ok_and(|o| o.status.success())
     };
     std::fs::write(dir.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
-    made("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=authority")
-        && made("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=localhost")
-        && made("x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile names -out server.pem")
+    made(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=authority",
+    ) && made(
+        "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=localhost",
+    ) && made(
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile names -out server.pem",
+    )
 }
 
 #[test]

@@ -199,7 +199,12 @@ fn old_partitions_go_only_below_the_admins_floor() {
     assert_eq!(drop(1), 5, "not below the floor");
     assert_eq!((drop(0), parts()), (0, 12));
     // Rows lie where they belong, and there is no partition that takes what has none.
-    let insert = |at: &str| server.try_ask(&server.admin(), &format!("INSERT INTO tickpath.heartbeats VALUES ('h', 1, 1, {at}, 'a', NULL, 'alive')"));
+    let insert = |at: &str| {
+        server.try_ask(
+            &server.admin(),
+            &format!("INSERT INTO tickpath.heartbeats VALUES ('h', 1, 1, {at}, 'a', NULL, 'alive')"),
+        )
+    };
     assert!(insert("now()").is_ok() && insert("'1999-01-01'").is_err());
     // Two at once for the same days.
     std::thread::scope(|scope| {
@@ -215,7 +220,9 @@ fn the_seeds_inserts_run_and_each_step_is_claimed_once() {
     let Some(server) = PostgresServer::start(&["deadlock_timeout=200ms"]) else { return };
     assert_eq!(verb(&server.admin(), &[]).0, Some(0));
     server.ask("INSERT INTO agent_events (agent_name, event_type, payload) VALUES ('milkbot', 'task_completed', '{\"task\": \"deploy-dashboard\", \"duration_seconds\": 45}')");
-    server.ask("INSERT INTO agent_heartbeats (agent_name, status, metadata) VALUES ('milkbot', 'alive', '{\"uptime\": 12}')");
+    server.ask(
+        "INSERT INTO agent_heartbeats (agent_name, status, metadata) VALUES ('milkbot', 'alive', '{\"uptime\": 12}')",
+    );
     server.ask("INSERT INTO task_queue (task_id, sender, receiver, action, payload, priority, status, created_at) VALUES ('8b7c5f6e-0000-4000-8000-000000000001', 'agent:001', 'agent:003', 'scan_market', '{\"venue\": \"kalshi\"}', 'high', 'pending', 1767323045)");
     assert_eq!(server.number("SELECT count(*) FROM agent_events WHERE id IS NOT NULL AND created_at <= now()"), 1);
 
@@ -260,13 +267,18 @@ fn the_seeds_inserts_run_and_each_step_is_claimed_once() {
     // A claim that nobody began is open again after ten minutes, and is not its first worker's any more.
     let claim = server.ask("SELECT claimed_at FROM ops_mission_steps WHERE step = 5")[0][0].clone();
     server.ask("UPDATE ops_mission_steps SET claimed_by = 'slow', claimed_at = claimed_at - interval '601 seconds' WHERE step = 5");
-    server.ask("UPDATE ops_mission_steps SET status = 'running', claimed_at = claimed_at - interval '1 hour' WHERE step = 6");
+    server.ask(
+        "UPDATE ops_mission_steps SET status = 'running', claimed_at = claimed_at - interval '1 hour' WHERE step = 6",
+    );
     let old = server.ask("SELECT claimed_at FROM ops_mission_steps WHERE step = 5")[0][0].clone();
     assert_ne!(old, claim);
     let rows = server.ask("SELECT step, claimed_by, claimed_at FROM ops_claim_step('free', 'next')");
     assert_eq!((rows.len(), rows[0][0].as_str(), rows[0][1].as_str()), (1, "5", "next"), "{rows:?}");
     let moved = |worker: &str, at: &str, to: &str| {
-        server.ask(&format!("SELECT ops_move_step((SELECT id FROM ops_mission_steps WHERE step = 5), '{worker}', '{at}', '{to}')"))[0][0] == "t"
+        server.ask(&format!(
+            "SELECT ops_move_step((SELECT id FROM ops_mission_steps WHERE step = 5), '{worker}', '{at}', '{to}')"
+        ))[0][0]
+            == "t"
     };
     assert!(!moved("slow", &old, "completed") && !moved("next", &old, "running"));
     assert!(moved("next", &rows[0][2], "running") && moved("next", &rows[0][2], "completed"));

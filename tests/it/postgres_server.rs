@@ -121,7 +121,7 @@ impl PostgresServer {
             }
             let mut child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
             loop {
-                assert!(begun.elapsed() < Duration::from_secs(60), "{}", self.log());
+                assert!(begun.elapsed() < Duration::from_mins(1), "{}", self.log());
                 // The processes of one that was killed may still be on their way out.
                 if child.try_wait().unwrap().is_some() {
                     std::thread::sleep(Duration::from_millis(50));
@@ -165,6 +165,7 @@ impl PostgresServer {
     }
 
     /// Does `work` with a connection to `url`.
+    #[expect(clippy::unused_self, reason = "a connection to this server, whatever the user and the way to it")]
     pub fn with<T, F: Future<Output = T>>(&self, url: &str, work: impl FnOnce(Client) -> F) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -175,6 +176,7 @@ impl PostgresServer {
     }
 
     /// What a query over the text protocol answers: rows of texts, `NULL` as an empty one.
+    #[expect(clippy::unused_self, reason = "as `with`")]
     pub fn try_ask(&self, url: &str, query: &str) -> Result<Vec<Vec<String>>, tokio_postgres::Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -76,7 +76,9 @@ impl Address {
                 )));
             }
             (Some(_), _) => {
-                return Err(bad("has an `sslmode` that is none of disable, allow, prefer, require, verify-ca, verify-full"));
+                return Err(bad(
+                    "has an `sslmode` that is none of disable, allow, prefer, require, verify-ca, verify-full",
+                ));
             }
         };
         config.ssl_mode(if uses_tls { SslMode::Require } else { SslMode::Disable });
@@ -97,8 +99,8 @@ fn far(config: &Config) -> Option<String> {
     }
     config.get_hosts().iter().find_map(|host| match host {
         Host::Tcp(name) => {
-            let here =
-                name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+            let here = name.eq_ignore_ascii_case("localhost")
+                || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
             (!here).then(|| name.clone())
         }
         #[cfg(unix)]

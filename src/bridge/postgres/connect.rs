@@ -23,15 +23,12 @@ const POOL_WITHIN: Duration = Duration::from_secs(5);
 pub async fn connect(address: &Address) -> Result<(Client, JoinHandle<()>), Trouble> {
     let connecting = async {
         // What ends a connection is told by the statement that fails for it.
-        Ok::<_, Trouble>(match &address.tls {
-            Some(tls) => {
-                let (client, connection) = address.config.connect(tls.clone()).await?;
-                (client, tokio::spawn(async move { drop(connection.await) }))
-            }
-            None => {
-                let (client, connection) = address.config.connect(NoTls).await?;
-                (client, tokio::spawn(async move { drop(connection.await) }))
-            }
+        Ok::<_, Trouble>(if let Some(tls) = &address.tls {
+            let (client, connection) = address.config.connect(tls.clone()).await?;
+            (client, tokio::spawn(async move { drop(connection.await) }))
+        } else {
+            let (client, connection) = address.config.connect(NoTls).await?;
+            (client, tokio::spawn(async move { drop(connection.await) }))
         })
     };
     match tokio::time::timeout(LOGIN_WITHIN, connecting).await {
@@ -66,7 +63,10 @@ pub fn pool(address: &Address, most: usize) -> Result<Pool, Trouble> {
 /// [`Trouble`].
 pub async fn read_only(client: &Client) -> Result<Option<Trouble>, Trouble> {
     let row = client
-        .query_one("SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only') = 'on'", &[])
+        .query_one(
+            "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only') = 'on'",
+            &[],
+        )
         .await?;
     let (replica, read_only): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
     Ok(match (replica, read_only) {

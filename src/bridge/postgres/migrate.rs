@@ -4,8 +4,8 @@
 //! done; an advisory lock lets only one program at a time migrate, so hosts may start together.
 
 use super::trouble::Trouble;
-pub use refinery::Target;
 use refinery::Runner;
+pub use refinery::Target;
 use serde::Serialize;
 use std::error::Error as _;
 use tokio_postgres::Client;
@@ -39,8 +39,18 @@ const NEEDED: &[(&str, &[&str])] = &[
     (
         "public.task_queue",
         &[
-            "task_id", "sender", "receiver", "action", "payload", "priority", "status", "created_at", "result", "error",
-            "attempts", "updated_at",
+            "task_id",
+            "sender",
+            "receiver",
+            "action",
+            "payload",
+            "priority",
+            "status",
+            "created_at",
+            "result",
+            "error",
+            "attempts",
+            "updated_at",
         ],
     ),
 ];
@@ -75,7 +85,7 @@ fn runner() -> Runner {
 
 /// The newest step that this program has.
 pub fn wanted() -> i32 {
-    runner().get_migrations().iter().map(|m| m.version() as i32).max().unwrap_or(0)
+    runner().get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
 }
 
 /// How the database stands; changes nothing.
@@ -92,7 +102,7 @@ pub async fn look(client: &Client) -> Result<Standing, Trouble> {
         0
     };
     let runner = runner();
-    let mut pending: Vec<_> = runner.get_migrations().iter().filter(|m| m.version() as i32 > version).collect();
+    let mut pending: Vec<_> = runner.get_migrations().iter().filter(|m| m.version() > version).collect();
     pending.sort();
     let wanted = wanted();
     let missing = missing(client, version >= wanted).await?;
@@ -200,7 +210,8 @@ async fn under_lock(client: &mut Client, target: Target) -> Result<Standing, Tro
         .query_one("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'tickpath')", &[])
         .await?
         .try_get(0)?;
-    let no_right = "run `tickpath migrate` as the database's owner, or as a user with CREATE on it and on the schema `public`";
+    let no_right =
+        "run `tickpath migrate` as the database's owner, or as a user with CREATE on it and on the schema `public`";
     let refused = |error: Trouble| Trouble(format!("{}; {no_right}", error.0));
     if !there {
         client.batch_execute("CREATE SCHEMA tickpath").await.map_err(|e| refused(migration_trouble(&e)))?;
@@ -241,7 +252,7 @@ mod tests {
     #[test]
     fn the_steps_are_numbered_without_a_gap() {
         let runner = runner();
-        let mut versions: Vec<i32> = runner.get_migrations().iter().map(|m| m.version() as i32).collect();
+        let mut versions: Vec<i32> = runner.get_migrations().iter().map(refinery::Migration::version).collect();
         versions.sort_unstable();
         assert_eq!(versions, (1..=wanted()).collect::<Vec<_>>());
         assert!(wanted() >= 4);

@@ -110,13 +110,7 @@ impl RowMaker {
 
 /// Adds a sample of the features to the rows: bit i of `warm` says that `values[i]`, called `names[i]`, may be used. Values that
 /// may not, or are no numbers, are left out.
-pub fn add_features(
-    rows: &mut [Rows; TABLES.len()],
-    event: &Event<'_>,
-    names: &[String],
-    values: &[f64],
-    warm: u64,
-) {
+pub fn add_features(rows: &mut [Rows; TABLES.len()], event: &Event<'_>, names: &[String], values: &[f64], warm: u64) {
     let name = event.instrument.map(|i| format!("{}.{}", i.symbol, i.venue.name()));
     let at = At { event, scales: Scales(event.instrument), instrument: name.as_deref(), trace: "" };
     let sample: serde_json::Map<String, serde_json::Value> = names
@@ -267,7 +261,9 @@ fn state_change(rows: &mut [Rows; TABLES.len()], at: &At<'_>) {
 /// A change that nobody commanded: kind, action, scope, and the reason.
 fn control(rows: &mut [Rows; TABLES.len()], at: &At<'_>, what: [&str; 3], reason: Option<&str>) {
     let row = at.row(rows, Which::StateChanges);
-    what.into_iter().for_each(|text| row.text(text));
+    for text in what {
+        row.text(text);
+    }
     row.text_or_null(at.instrument);
     row.null();
     row.text_or_null(reason);

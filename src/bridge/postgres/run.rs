@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_millis(20);
 /// Between two tries to reach the store: from, to.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// Between two looks at partitions: those to come, and those that are old.
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
 /// So many days ahead partitions are made.
 const DAYS_AHEAD: i64 = 2;
 /// So long the bridge goes on when the host ends, to write what is left.
@@ -154,7 +154,10 @@ async fn session(setup: &Setup, work: &mut Work) -> Result<Over, Trouble> {
         let had = standing.sequence.unwrap_or(0);
         if last.sequence < had {
             standing.regressions += 1;
-            tracing::warn!("PostgreSQL: the rows end at sequence {}, and had {had}: they are written again from there", last.sequence);
+            tracing::warn!(
+                "PostgreSQL: the rows end at sequence {}, and had {had}: they are written again from there",
+                last.sequence
+            );
         }
         standing.sequence = Some(last.sequence);
     }
@@ -210,12 +213,11 @@ async fn write(
         // In this order: what was written before the end is seen behind it.
         let ended = setup.end.load(Ordering::Acquire);
         let begun = Instant::now();
-        let batch = match work.pending.take() {
-            Some(batch) => Some(batch),
-            None => {
-                let limit = setup.durable.load(Ordering::Acquire);
-                work.maker.next(tail, *last, limit, setup.config.batch.into()).map_err(unreadable)?
-            }
+        let batch = if let Some(batch) = work.pending.take() {
+            Some(batch)
+        } else {
+            let limit = setup.durable.load(Ordering::Acquire);
+            work.maker.next(tail, *last, limit, setup.config.batch.into()).map_err(unreadable)?
         };
         let Some(batch) = batch else {
             setup.status.set(State::Current, "");

@@ -143,7 +143,10 @@ impl Session {
         for day in new {
             let day_number = i32::try_from(day).unwrap_or(i32::MAX);
             self.client
-                .execute("SELECT tickpath.make_partitions(date '1970-01-01' + $1::integer, date '1970-01-01' + $1::integer)", &[&day_number])
+                .execute(
+                    "SELECT tickpath.make_partitions(date '1970-01-01' + $1::integer, date '1970-01-01' + $1::integer)",
+                    &[&day_number],
+                )
                 .await?;
             self.days.insert(day);
         }

@@ -24,10 +24,7 @@ const REMEDIES: [(&SqlState, &str); 27] = [
         &SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         "the server lets this user not in: see the name in DATABASE_URL, and the server's pg_hba.conf",
     ),
-    (
-        &SqlState::INVALID_CATALOG_NAME,
-        "there is no such database: see DATABASE_URL, or make it (CREATE DATABASE)",
-    ),
+    (&SqlState::INVALID_CATALOG_NAME, "there is no such database: see DATABASE_URL, or make it (CREATE DATABASE)"),
     (&SqlState::INSUFFICIENT_PRIVILEGE, PRIVILEGE),
     (
         &SqlState::READ_ONLY_SQL_TRANSACTION,
@@ -43,7 +40,10 @@ const REMEDIES: [(&SqlState, &str); 27] = [
     (&SqlState::WRONG_OBJECT_TYPE, ALTERED),
     (&SqlState::CHECK_VIOLATION, "a partition is missing, or somebody added a check: it is looked at again"),
     (&SqlState::DISK_FULL, "its disk is full: make room there; nothing is lost, it goes on by itself"),
-    (&SqlState::OUT_OF_MEMORY, "it is out of memory: see its `shared_buffers`, `work_mem` and `max_locks_per_transaction`"),
+    (
+        &SqlState::OUT_OF_MEMORY,
+        "it is out of memory: see its `shared_buffers`, `work_mem` and `max_locks_per_transaction`",
+    ),
     (&SqlState::IO_ERROR, "it cannot read or write its disk: see its log"),
     (
         &SqlState::TOO_MANY_CONNECTIONS,
@@ -59,10 +59,7 @@ const REMEDIES: [(&SqlState, &str); 27] = [
     (&SqlState::ADMIN_SHUTDOWN, ALONE),
     (&SqlState::CRASH_SHUTDOWN, ALONE),
     (&SqlState::CANNOT_CONNECT_NOW, "it starts or ends; nothing to do but wait"),
-    (
-        &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-        ALONE,
-    ),
+    (&SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT, ALONE),
     (&SqlState::FEATURE_NOT_SUPPORTED, "it is older than PostgreSQL 13, or no PostgreSQL"),
 ];
 
@@ -92,9 +89,9 @@ impl From<Error> for Trouble {
             return Self::of(said.code(), said.message());
         }
         let source = error.source();
-        let refused = source
-            .and_then(|e| e.downcast_ref::<std::io::Error>())
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused || e.kind() == std::io::ErrorKind::NotFound);
+        let refused = source.and_then(|e| e.downcast_ref::<std::io::Error>()).is_some_and(|e| {
+            e.kind() == std::io::ErrorKind::ConnectionRefused || e.kind() == std::io::ErrorKind::NotFound
+        });
         let mut text = error.to_string();
         let mut next = source;
         while let Some(cause) = next {
