@@ -6,7 +6,6 @@ use crate::support::{arg, tickpath};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Child;
-use std::time::Duration;
 
 /// A run of the main job that mirrors into `url`, with more in its environment.
 pub fn start_with(journal: &Path, url: &str, speed: &str, events: u64, environment: &[(&str, &str)]) -> Child {
@@ -61,10 +60,9 @@ pub fn is_whole(server: &PostgresServer, last: u64) {
 pub fn settle_as(name: &str, server: &PostgresServer, journal: &Path) -> u64 {
     let mut stood = Vec::new();
     for turn in 0..20 {
-        // A slow market, so that a bridge far behind comes nearer.
-        let child = start_with(journal, &server.admin(), "1x", 0, &[("TICKPATH__HOST__NAME", name)]);
-        std::thread::sleep(Duration::from_millis(400 + 1_500 * turn.min(2)));
-        stop(&child);
+        // A slow market, so that a bridge far behind comes nearer: some 200 events a second.
+        let child =
+            start_with(journal, &server.admin(), "1x", 50 + 500 * turn.min(2), &[("TICKPATH__HOST__NAME", name)]);
         let (summary, errors) = end(child);
         let last = summary["last_sequence"].as_u64().unwrap();
         let query = format!("SELECT coalesce(max(sequence), 0) FROM tickpath.cursors WHERE host = '{name}'");
