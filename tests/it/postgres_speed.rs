@@ -86,7 +86,7 @@ fn rows_a_second_beside_copy_and_inserts() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, file) = (dir.path().join("j"), dir.path().join("rows"));
     let run = tickpath()
-        .args(["run", "--plain", "--json", "--events", "200000", "--journal", arg(&journal)])
+        .args(["run", "--plain", "--json", "--speed", "1000x", "--events", "200000", "--journal", arg(&journal)])
         .output()
         .unwrap();
     assert!(run.status.success());
