@@ -151,6 +151,9 @@ pub struct Config {
     /// What is taken of outside agents.
     #[serde(default)]
     pub intake: crate::bridge::intake::config::IntakeConfig,
+    /// The record in PostgreSQL.
+    #[serde(default)]
+    pub postgres: crate::bridge::config::PostgresConfig,
     /// The control plane.
     #[serde(default)]
     pub http: crate::control::http::Config,

@@ -51,6 +51,41 @@ impl Default for RedisConfig {
     }
 }
 
+/// `[postgres]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PostgresConfig {
+    /// Most events of one transaction, 1..=100 000.
+    pub batch: u32,
+    /// Most events a second while catching up; 0 = as fast as the store takes them.
+    pub events_per_second: u32,
+    /// Days (UTC) that are kept, 1..=36 500; 0 = all. Nothing is dropped below the floor that the database's admin sets, nor
+    /// before it is set.
+    pub keep_days: u32,
+    /// Whether the bridge may bring an older schema up to date by itself.
+    pub migrate: bool,
+    /// Whether market data that led to nothing has rows too. Without it the sequences of `tickpath.events` have gaps.
+    pub market_data: bool,
+    /// Between two rows of `tickpath.features` of one instrument, in milliseconds of market time, 1..=3 600 000.
+    pub feature_interval_ms: u64,
+    /// Without TLS (`sslmode=disable`) to a host that is not this one: only in a network that is yours alone.
+    pub plain_allowed: bool,
+}
+
+impl Default for PostgresConfig {
+    fn default() -> Self {
+        Self {
+            batch: 8192,
+            events_per_second: 0,
+            keep_days: 0,
+            migrate: true,
+            market_data: true,
+            feature_interval_ms: 1_000,
+            plain_allowed: false,
+        }
+    }
+}
+
 /// A setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: expected {expected}")]
@@ -59,6 +94,19 @@ pub struct ConfigError {
     pub name: &'static str,
     /// What it can be.
     pub expected: &'static str,
+}
+
+impl PostgresConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the first that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let check = |holds: bool, name, expected| if holds { Ok(()) } else { Err(ConfigError { name, expected }) };
+        check((1..=100_000).contains(&self.batch), "batch", "1..=100000")?;
+        check(self.keep_days <= 36_500, "keep_days", "0, or 1..=36500")?;
+        check((1..=3_600_000).contains(&self.feature_interval_ms), "feature_interval_ms", "1..=3600000")
+    }
 }
 
 impl RedisConfig {
@@ -108,5 +156,14 @@ mod tests {
             toml::from_str::<RedisConfig>("url = 'redis://x'").is_err(),
             "no address in a file that is hashed and kept"
         );
+        PostgresConfig::default().validate().unwrap();
+        let check = |text: &str, name: &str| {
+            let config: PostgresConfig = toml::from_str(text).unwrap();
+            assert_eq!(config.validate().map_err(|e| e.name), Err(name), "{text}");
+        };
+        check("batch = 0", "batch");
+        check("batch = 100001", "batch");
+        check("keep_days = 36501", "keep_days");
+        assert!(toml::from_str::<PostgresConfig>("url = 'postgres://x'").is_err());
     }
 }

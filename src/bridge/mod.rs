@@ -11,9 +11,10 @@
 //! | [`status`] | what a bridge tells of itself: how far, how far behind, what is wrong |
 //! | [`redis`] | the event stream, and what goes out beside it |
 //! | [`intake`] | what comes in over Redis |
+//! | [`postgres`] | the typed record, and the agents' tables |
 //!
 //! A bridge reads the journal, never a ring: what it does can cost the hot path nothing. Its place is kept by the store itself,
-//! together with what it stored (the stream's last id), so the two cannot disagree.
+//! together with what it stored (the stream's last id, a row that moves with the rows), so the two cannot disagree.
 //!
 //! Absences: nothing here can refuse, delay or lose an event; what the journal no longer has is counted as lost and told.
 //!
@@ -23,6 +24,7 @@ pub mod account;
 pub mod config;
 pub mod id;
 pub mod intake;
+pub mod postgres;
 pub mod redis;
 pub mod sampler;
 pub mod sight;

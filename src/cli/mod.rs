@@ -20,6 +20,7 @@ pub mod init;
 pub mod schema;
 pub mod kill;
 pub mod limits;
+pub mod migrate;
 pub mod parity;
 pub mod recover;
 pub mod remote;
@@ -74,6 +75,8 @@ pub enum Command {
     ///
     /// With --config all of it is replayed with that configuration, not with the recorded one: what would it have changed?
     Parity(parity::ParityArgs),
+    /// Bring the schema of the database in `DATABASE_URL` up to date, or say what it lacks.
+    Migrate(migrate::MigrateArgs),
     /// Check a journal: what was altered, lost or cut off, and where.
     Verify(verify::VerifyArgs),
     /// Show the resolved configuration; unknown keys are refused.
@@ -110,6 +113,7 @@ pub fn main(cli: &Cli) -> exit::Code {
         Some(Command::Export(args)) => export::main(cli, args),
         Some(Command::Events(args)) => events::main(cli, args),
         Some(Command::Parity(args)) => parity::main(cli, args),
+        Some(Command::Migrate(args)) => migrate::main(cli, args),
         Some(Command::Verify(args)) => verify::main(cli, args),
         Some(Command::Check(args)) => check::main(cli, args),
         Some(Command::Init(args)) => init::main(cli, args),

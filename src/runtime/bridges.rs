@@ -8,14 +8,14 @@ use super::recorder::View;
 use super::sampling::StageSampler;
 use super::sight::HostSight;
 use crate::acp::names::Names;
-use crate::bridge::config::RedisConfig;
+use crate::bridge::config::{PostgresConfig, RedisConfig};
+use crate::bridge::postgres::address::{self, Address};
 use crate::bridge::redis::outgoing::Sources;
-use crate::bridge::redis::{connect, run};
 use crate::bridge::status::{Standing, State, Status};
+use crate::bridge::{postgres, redis};
 use crate::config::{Config, ConfigError};
 use crate::control::notices::Notices;
-use crate::control::secret;
-use redis::Client;
+use crate::control::secret::{self, Secret};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -83,7 +83,30 @@ pub enum BridgeError {
 
 /// The bridges that will be on, checked before the first thread of the host begins.
 pub struct Prepared {
-    redis: Option<(Client, Names, RedisConfig)>,
+    host: String,
+    redis: Option<(::redis::Client, Names, RedisConfig)>,
+    postgres: Option<(Address, PostgresConfig)>,
+}
+
+/// What a store's address is, if the environment gives one; says it if not.
+fn address_of(bridge: &str, variable: &str) -> Result<Option<Secret>, BridgeError> {
+    let url = secret::load(variable, |name| std::env::var_os(name)).map_err(|e| BridgeError::Address(e.to_string()))?;
+    let Some(url) = url else {
+        tracing::info!("bridge {bridge} is off: {variable} is not set; events stay in the journal");
+        return Ok(None);
+    };
+    for warning in &url.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(Some(url.secret))
+}
+
+/// Runs `work` to its end on a runtime of this thread. A name that is still looked up then is not waited for.
+fn block_on<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 impl Prepared {
@@ -93,25 +116,38 @@ impl Prepared {
     /// # Errors
     /// [`BridgeError`].
     pub fn new(config: &Config, live: bool) -> Result<Self, BridgeError> {
-        let url = secret::load(connect::URL_VARIABLE, |name| std::env::var_os(name))
-            .map_err(|e| BridgeError::Address(e.to_string()))?;
-        let Some(url) = url else {
-            tracing::info!("bridge redis is off: {} is not set; events stay in the journal", connect::URL_VARIABLE);
-            return Ok(Self { redis: None });
+        let redis = match address_of("redis", redis::connect::URL_VARIABLE)? {
+            Some(url) => Some(Self::redis(config, &url, live)?),
+            None => None,
         };
-        for warning in &url.warnings {
-            tracing::warn!("{warning}");
-        }
+        let postgres = match address_of("postgres", address::URL_VARIABLE)? {
+            Some(url) => Some(Self::postgres(config, &url, live)?),
+            None => None,
+        };
+        Ok(Self { host: config.host.name.clone(), redis, postgres })
+    }
+
+    fn redis(config: &Config, url: &Secret, live: bool) -> Result<(::redis::Client, Names, RedisConfig), BridgeError> {
         let redis = &config.redis;
         let client =
-            connect::client(&url.secret, redis.plain_allowed).map_err(|e| BridgeError::Address(e.to_string()))?;
+            redis::connect::client(url, redis.plain_allowed).map_err(|e| BridgeError::Address(e.to_string()))?;
         let names = Names::new(&redis.prefix, &config.host.name)
             .and_then(|names| names.with_aism(&redis.aism_prefix))
             .ok_or_else(|| ConfigError::room("redis", "prefix and host name must be words"))?;
         if live {
-            connect::fit_for_live(&client).map_err(|e| BridgeError::Unfit(e.to_string()))?;
+            redis::connect::fit_for_live(&client).map_err(|e| BridgeError::Unfit(e.to_string()))?;
         }
-        Ok(Self { redis: Some((client, names, redis.clone())) })
+        Ok((client, names, redis.clone()))
+    }
+
+    fn postgres(config: &Config, url: &Secret, live: bool) -> Result<(Address, PostgresConfig), BridgeError> {
+        let postgres = &config.postgres;
+        let address = Address::parse(url, postgres.plain_allowed).map_err(|e| BridgeError::Address(e.to_string()))?;
+        if live {
+            let fit = block_on(postgres::session::fit_for_live(&address, postgres.migrate));
+            fit.map_err(|e| BridgeError::Unfit(e.to_string()))?.map_err(|e| BridgeError::Unfit(e.to_string()))?;
+        }
+        Ok((address, postgres.clone()))
     }
 
     /// What the agents' watch and the intake need, if there is a store for them.
@@ -138,9 +174,8 @@ impl Prepared {
     pub fn start(self, given: &Given<'_>) -> std::io::Result<Bridges> {
         let mut bridges = Bridges::default();
         if let Some((client, names, config)) = self.redis {
-            let status = Arc::new(Status::default());
-            status.set(State::Connecting, "");
-            bridges.seen.push(Seen { name: "redis", status: Arc::clone(&status) });
+            // The bridge itself is seen, too: how far it is behind is one of the figures.
+            let status = bridges.show("redis");
             let sampler = StageSampler::new(given.journal, config.feature_interval_ms);
             let sight = HostSight::new(Arc::clone(given.view), given.journal, given.before, bridges.seen.clone());
             let sources = Sources {
@@ -148,39 +183,59 @@ impl Prepared {
                 sampler: Some(Box::new(sampler)),
                 notices: Arc::clone(given.notices),
             };
-            let setup = run::Setup {
-                journal: given.journal.to_path_buf(),
-                names,
-                config,
-                client,
-                durable: Arc::clone(given.durable),
-                epoch: given.epoch,
-                status: Arc::clone(&status),
-                end: Arc::clone(&bridges.end),
-            };
-            bridges.threads.push(std::thread::Builder::new().name(format!("{THREAD}redis")).spawn(move || {
-                cores::lower_this_thread();
-                let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                    runtime.block_on(run::run(setup, sources));
-                    // A name that is still looked up is not waited for.
-                    runtime.shutdown_background();
-                    Ok::<_, std::io::Error>(())
-                }));
-                let trouble = match ran {
-                    Ok(Ok(())) => return,
-                    Ok(Err(error)) => format!("the bridge cannot start: {error}"),
-                    Err(_) => "the bridge panicked, which is a fault of ours: please report it".to_owned(),
-                };
-                tracing::error!("redis: {trouble}; events stay in the journal");
-                status.set(State::Waiting, &trouble);
-            })?);
+            let (journal, durable, epoch) = (given.journal.to_path_buf(), Arc::clone(given.durable), given.epoch);
+            bridges.spawn("redis", status, move |status, end| {
+                let setup = redis::run::Setup { journal, names, config, client, durable, epoch, status, end };
+                redis::run::run(setup, sources)
+            })?;
+        }
+        if let Some((address, config)) = self.postgres {
+            let status = bridges.show("postgres");
+            let sampler = Box::new(StageSampler::new(given.journal, config.feature_interval_ms));
+            let (journal, durable, epoch) = (given.journal.to_path_buf(), Arc::clone(given.durable), given.epoch);
+            let (host, check_name) = (self.host, crate::risk::check_name as postgres::rows::CheckName);
+            bridges.spawn("postgres", status, move |status, end| {
+                let setup =
+                    postgres::run::Setup { journal, host, config, address, durable, epoch, check_name, status, end };
+                postgres::run::run(setup, Some(sampler))
+            })?;
         }
         Ok(bridges)
     }
 }
 
 impl Bridges {
+    /// A bridge that others see from now on.
+    fn show(&mut self, name: &'static str) -> Arc<Status> {
+        let status = Arc::new(Status::default());
+        status.set(State::Connecting, "");
+        self.seen.push(Seen { name, status: Arc::clone(&status) });
+        status
+    }
+
+    /// Starts a bridge on a thread of its own: what `work` makes of its status and of the flag that says when the host has ended.
+    fn spawn<F: Future<Output = ()>>(
+        &mut self,
+        name: &'static str,
+        status: Arc<Status>,
+        work: impl FnOnce(Arc<Status>, Arc<AtomicBool>) -> F + Send + 'static,
+    ) -> std::io::Result<()> {
+        let end = Arc::clone(&self.end);
+        self.threads.push(std::thread::Builder::new().name(format!("{THREAD}{name}")).spawn(move || {
+            cores::lower_this_thread();
+            let told = Arc::clone(&status);
+            let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| block_on(work(status, end))));
+            let trouble = match ran {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => format!("the bridge cannot start: {error}"),
+                Err(_) => "the bridge panicked, which is a fault of ours: please report it".to_owned(),
+            };
+            tracing::error!("{name}: {trouble}; events stay in the journal");
+            told.set(State::Waiting, &trouble);
+        })?);
+        Ok(())
+    }
+
     /// Those that are on.
     pub fn seen(&self) -> &[Seen] {
         &self.seen

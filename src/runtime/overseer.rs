@@ -61,6 +61,9 @@ const OWNED: [GateReason; 8] = [
     GateReason::Degraded,
 ];
 
+/// Alerts of which the agents' supervisor tells the stores by itself, once for each agent.
+const OF_THE_AGENTS: [&str; 2] = ["agent_down", "budget"];
+
 /// What the overseer works with.
 pub struct OverseerSetup {
     /// What does not change while the host runs.
@@ -497,13 +500,15 @@ impl Overseer {
         // Not under the lock: whoever reads the log may be slow.
         let changes = lock(&self.alerts).update(now.wall, &found);
         for change in changes {
-            self.notices.put(
-                now.wall,
-                match change.clone() {
-                    Change::Raised(standing) => Word::Raised(standing),
-                    Change::Over { standing, lasted } => Word::Over { standing, lasted },
-                },
-            );
+            let word = match change.clone() {
+                Change::Raised(standing) => Word::Raised(standing),
+                Change::Over { standing, lasted } => Word::Over { standing, lasted },
+            };
+            let (Word::Raised(about) | Word::Over { standing: about, .. }) = &word else { continue };
+            // The agents' supervisor tells these in its own words, one by one.
+            if !OF_THE_AGENTS.contains(&about.name.as_str()) {
+                self.notices.put(now.wall, word);
+            }
             match change {
                 Change::Raised(alert) => {
                     tracing::error!("ALERT {}: {}; `tickpath runbook {}`", alert.name, alert.detail, alert.runbook);

@@ -67,6 +67,7 @@ pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
     config.redis.validate().map_err(|e| ConfigError::room("redis", e))?;
     config.intake.validate().map_err(|e| ConfigError::room("intake", e))?;
     config.agents.validate().map_err(|e| ConfigError::room("agents", e))?;
+    config.postgres.validate().map_err(|e| ConfigError::room("postgres", e))?;
     config.sim.validate().map_err(|e| ConfigError::room("sim", e))?;
     let generated = config.sim.generator.instruments.len();
     if generated > topology.instruments_max {

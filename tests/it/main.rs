@@ -3,6 +3,7 @@
 mod agents;
 mod altered;
 mod capture_files;
+mod bridge_postgres;
 mod bridge_redis;
 mod captures;
 mod cli;
@@ -20,6 +21,10 @@ mod market_candles;
 mod market_captures;
 mod market_faults;
 mod redis_ear;
+mod postgres_faults;
+mod postgres_schema;
+mod postgres_server;
+mod postgres_speed;
 mod redis_server;
 mod redis_topics;
 mod support;

@@ -11,7 +11,7 @@ pub fn tickpath() -> Command {
         command.env_remove(name);
     }
     // Nothing of a developer's own is written to.
-    command.env_remove("REDIS_URL");
+    command.env_remove("REDIS_URL").env_remove("DATABASE_URL");
     command
 }
 

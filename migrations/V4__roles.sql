@@ -1,0 +1,48 @@
+-- Who may do what. `tickpath_writer`: insert and read what is recorded, move a cursor, make partitions; nothing else.
+-- `tickpath_reader`: read. `tickpath_admin`: both, and the floor of the retention. Logins are made by whoever runs the
+-- database: CREATE ROLE desk LOGIN PASSWORD '…' IN ROLE tickpath_writer.
+--
+-- Not all users who may create tables may create roles: what is missing is given back, and `tickpath migrate` says it. It may be
+-- called again at any time; the program does so at each migration.
+CREATE FUNCTION tickpath.grant_roles() RETURNS SETOF text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted text;
+    command text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['tickpath_writer', 'tickpath_reader', 'tickpath_admin'] LOOP
+        IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = wanted) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+            EXCEPTION
+                -- Roles are of the whole server: another database's migration may have been first.
+                WHEN duplicate_object OR unique_violation THEN NULL;
+                WHEN insufficient_privilege THEN
+                    RETURN NEXT format('CREATE ROLE %I NOLOGIN', wanted);
+            END;
+        END IF;
+    END LOOP;
+    FOREACH command IN ARRAY ARRAY[
+        'GRANT tickpath_writer, tickpath_reader TO tickpath_admin',
+        'GRANT USAGE ON SCHEMA tickpath TO tickpath_writer, tickpath_reader',
+        'GRANT SELECT ON ALL TABLES IN SCHEMA tickpath TO tickpath_writer, tickpath_reader',
+        'GRANT INSERT ON tickpath.events, tickpath.orders, tickpath.order_events, tickpath.fills, tickpath.signals, tickpath.features, tickpath.risk_refusals, tickpath.state_changes, tickpath.heartbeats TO tickpath_writer',
+        'GRANT INSERT, UPDATE ON tickpath.cursors TO tickpath_writer',
+        'GRANT EXECUTE ON FUNCTION tickpath.make_partitions(date, date), tickpath.drop_old_partitions(integer) TO tickpath_writer',
+        'GRANT UPDATE ON tickpath.retention TO tickpath_admin',
+        -- A cursor that is deleted is written anew from the journal's beginning.
+        'GRANT DELETE ON tickpath.cursors TO tickpath_admin',
+        format('GRANT TEMPORARY ON DATABASE %I TO tickpath_writer', current_database()),
+        'GRANT SELECT ON public.agent_events, public.agent_heartbeats, public.ops_missions, public.ops_mission_steps, public.ops_policy, public.ops_agent_events, public.ops_outcomes, public.ops_reaction_rules, public.task_queue TO tickpath_writer, tickpath_reader',
+        'GRANT INSERT ON public.agent_events, public.agent_heartbeats, public.ops_agent_events, public.ops_outcomes TO tickpath_writer',
+        'GRANT INSERT, UPDATE ON public.task_queue, public.ops_missions, public.ops_mission_steps TO tickpath_writer',
+        'GRANT INSERT, UPDATE, DELETE ON public.ops_policy, public.ops_reaction_rules TO tickpath_admin'
+    ] LOOP
+        BEGIN
+            EXECUTE command;
+        EXCEPTION
+            WHEN insufficient_privilege OR undefined_object OR invalid_grant_operation THEN
+                RETURN NEXT command;
+        END;
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION tickpath.grant_roles() FROM PUBLIC;

@@ -1,0 +1,106 @@
+//! Edge: events that are written together: their rows, and between which places of the journal they lie.
+//!
+//! A batch is kept until it is known what became of it. A commit whose answer never came may have been done or not: the cursor,
+//! which moves in the same transaction, says which, and then the same rows are written again or are done with.
+
+use super::encode::Rows;
+use super::rows::{RowMaker, add_features};
+use super::tables::TABLES;
+use crate::acp::event::{Event, Outputs};
+use crate::bridge::id::Id;
+use crate::bridge::sampler::Sampler;
+use crate::bridge::tail::Tail;
+use crate::journal::{Entry, JournalError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Nanoseconds of a day.
+const DAY: i64 = 86_400_000_000_000;
+/// Most bytes of a batch.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// What makes batches.
+pub struct Maker {
+    /// Makes rows.
+    pub rows: RowMaker,
+    /// Samples of the features.
+    pub features: Option<Box<dyn Sampler>>,
+}
+
+/// Rows of one table, as they are sent.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    /// Index in [`TABLES`].
+    pub table: usize,
+    /// How many.
+    pub count: u64,
+    /// In the binary format of COPY; shared, so that they can be sent again.
+    pub bytes: Arc<[u8]>,
+}
+
+/// Events that are written together.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The event before the first.
+    pub before: Id,
+    /// The last.
+    pub last: Id,
+    /// Events.
+    pub events: u64,
+    /// Events that the journal did not have any more.
+    pub missing: u64,
+    /// Their rows.
+    pub copied: Vec<Copied>,
+    /// Days (since 1970-01-01, UTC) that they lie in.
+    pub days: BTreeSet<i64>,
+}
+
+impl Batch {
+    /// Bytes of the rows.
+    pub fn bytes(&self) -> u64 {
+        self.copied.iter().map(|rows| rows.bytes.len() as u64).sum()
+    }
+}
+
+impl Maker {
+    /// The next events of `tail` up to `limit`, at most `most`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn next(&mut self, tail: &mut Tail, before: Id, limit: u64, most: u64) -> Result<Option<Batch>, JournalError> {
+        let mut rows: [Rows; TABLES.len()] = Default::default();
+        let (mut events, mut last, mut days) = (0, before, BTreeSet::new());
+        while events < most && rows.iter().map(Rows::len).sum::<usize>() < BATCH_BYTES {
+            let Some(entry) = tail.peek(limit)? else { break };
+            let entry: Entry = *entry;
+            tail.take();
+            let event = Event {
+                epoch: entry.epoch,
+                input: &entry.input,
+                instrument: tail.instrument(entry.input.instrument),
+                outputs: entry.audit.as_ref().map(|s| Outputs {
+                    signal: &s.signal,
+                    risk: &s.risk,
+                    execution: &s.execution,
+                }),
+                trace: tail.trace(&entry),
+            };
+            last = Id { epoch: entry.epoch, sequence: entry.sequence };
+            self.rows.add(&mut rows, &event);
+            if let Some(vector) = self.features.as_mut().and_then(|sampler| sampler.take(&entry)?.vector) {
+                add_features(&mut rows, &event, &vector.names, &vector.values, vector.warm);
+            }
+            days.insert(entry.input.ts_recv.div_euclid(DAY));
+            events += 1;
+        }
+        if events == 0 {
+            return Ok(None);
+        }
+        let copied = rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).map(|(table, rows)| Copied {
+            table,
+            count: rows.count(),
+            bytes: rows.finish().into(),
+        });
+        Ok(Some(Batch { before, last, events, missing: tail.take_missing(), copied: copied.collect(), days }))
+    }
+}

@@ -1,0 +1,118 @@
+//! How fast the record in PostgreSQL is written, beside what the server can do at most and what a simple client does. Run by
+//! `perf/postgres`.
+
+use crate::postgres_server::{PASSWORD, PostgresServer};
+use crate::support::{arg, tickpath};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Instant;
+use tickpath::bridge::config::PostgresConfig;
+use tickpath::bridge::postgres::address::Address;
+use tickpath::bridge::postgres::run;
+use tickpath::bridge::status::Status;
+
+/// Rows that are inserted one by one.
+const ONE_BY_ONE: u64 = 4_000;
+
+/// The bridge over the whole journal, as a host without events would run it; rows a second of the table of events.
+fn bridge(journal: &Path, server: &PostgresServer, host: String) -> f64 {
+    let secret = tickpath::control::secret::load("X", |name| (name == "X").then(|| server.admin().into()));
+    let status = Arc::new(Status::default());
+    let setup = run::Setup {
+        journal: journal.to_path_buf(),
+        host,
+        config: PostgresConfig::default(),
+        address: Address::parse(&secret.unwrap().unwrap().secret, false).unwrap(),
+        durable: Arc::new(AtomicU64::new(u64::MAX)),
+        epoch: 1,
+        check_name: |_| None,
+        status: Arc::clone(&status),
+        end: Arc::new(AtomicBool::new(false)),
+    };
+    let end = Arc::clone(&setup.end);
+    let begun = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let took = runtime.block_on(async {
+        let bridge = run::run(setup, None);
+        let watch = async {
+            while status.get().state != "current" {
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+            let took = begun.elapsed();
+            end.store(true, std::sync::atomic::Ordering::Release);
+            took
+        };
+        tokio::join!(bridge, watch).1
+    });
+    status.get().events as f64 / took.as_secs_f64()
+}
+
+/// `\copy` by psql, of the database as it is; seconds.
+fn copy(server: &PostgresServer, command: &str) -> f64 {
+    let begun = Instant::now();
+    let output =
+        Command::new("psql").arg(server.url("admin", PASSWORD, "postgres")).args(["-q", "-c", command]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    begun.elapsed().as_secs_f64()
+}
+
+/// Prepared INSERTs, one a transaction, as a simple client writes; rows a second.
+fn inserts(server: &PostgresServer) -> f64 {
+    server.with(&server.admin(), async |client| {
+        let insert = "INSERT INTO rival (host, epoch, sequence, at, type, source, instrument, trace, data) SELECT 'i', epoch, sequence, at, type, source, instrument, trace, data FROM rows WHERE sequence = $1";
+        client.batch_execute("CREATE TEMP TABLE rows AS SELECT * FROM tickpath.events LIMIT 1; UPDATE rows SET sequence = 1").await.unwrap();
+        let insert = client.prepare(&insert.replace("SELECT 'i', epoch, sequence,", "SELECT 'i', epoch, $2,").replace("WHERE sequence = $1", "WHERE $1::bigint = 1")).await.unwrap();
+        let begun = Instant::now();
+        for sequence in 0..ONE_BY_ONE {
+            client.execute(&insert, &[&1i64, &(sequence as i64)]).await.unwrap();
+        }
+        ONE_BY_ONE as f64 / begun.elapsed().as_secs_f64()
+    })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[test]
+#[ignore = "a measurement: perf/postgres"]
+fn rows_a_second_beside_copy_and_inserts() {
+    // As it is set up for use: synced.
+    let Some(server) = PostgresServer::start(&["fsync=on", "shared_buffers=256MB", "max_wal_size=4GB"]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, file) = (dir.path().join("j"), dir.path().join("rows"));
+    let run = tickpath()
+        .args(["run", "--plain", "--json", "--speed", "1000x", "--events", "200000", "--journal", arg(&journal)])
+        .output()
+        .unwrap();
+    assert!(run.status.success());
+    let rounds = std::env::var("TICKPATH_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let (mut bridges, mut copies, mut singles) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..rounds {
+        bridges.push(bridge(&journal, &server, format!("h{round}")));
+        let rows = server.number("SELECT count(*) FROM tickpath.events WHERE host = 'h0'");
+        if round == 0 {
+            copy(
+                &server,
+                &format!(
+                    "\\copy (SELECT * FROM tickpath.events WHERE host = 'h0' ORDER BY sequence) TO '{}' (FORMAT binary)",
+                    file.display()
+                ),
+            );
+        }
+        // The same columns, key and indexes, and a partition.
+        server.ask("DROP TABLE IF EXISTS rival; CREATE TABLE rival (LIKE tickpath.events INCLUDING ALL) PARTITION BY RANGE (at); CREATE TABLE rival_all PARTITION OF rival FOR VALUES FROM (MINVALUE) TO (MAXVALUE)");
+        copies.push(rows as f64 / copy(&server, &format!("\\copy rival FROM '{}' (FORMAT binary)", file.display())));
+        singles.push(inserts(&server));
+    }
+    let (bridge, copied, single) = (median(bridges), median(copies), median(singles));
+    println!("| what | rows/s (medians of {rounds} rounds in turns) | bridge ÷ it |\n|---|---|---|");
+    println!("| the bridge (all typed tables, cursor, from the journal) | {bridge:.0} | 1 |");
+    println!("| `\\copy` binary of a ready file of the events | {copied:.0} | {:.2} |", bridge / copied);
+    println!("| prepared INSERTs, one a transaction | {single:.0} | {:.1} |", bridge / single);
+    assert!(bridge > single, "a bridge that is slower than one by one is broken");
+}
