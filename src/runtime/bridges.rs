@@ -157,12 +157,14 @@ impl Prepared {
             client: client.clone(),
             names: names.clone(),
             config: config.agents.clone(),
+            history: self.postgres.as_ref().map(|(address, _)| address.clone()),
         });
         let intake = config.intake.enabled.then(|| intake::Prepared {
             client: client.clone(),
             names: names.clone(),
             config: config.intake.clone(),
             audit_length: redis.audit_length,
+            outcomes: self.postgres.as_ref().map(|(address, _)| address.clone()),
         });
         outside::Prepared { agents, intake }
     }

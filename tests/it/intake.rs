@@ -1,5 +1,6 @@
 //! What outside agents send over a real Redis: taken once, done once, answered, and never in the way when it is nonsense.
 
+use crate::postgres_server::PostgresServer;
 use crate::redis_server::RedisServer;
 use crate::support::{arg, tickpath};
 use serde_json::{Value, json};
@@ -19,6 +20,10 @@ struct Host {
 
 impl Host {
     fn start(server: &RedisServer, dir: &Path, name: &str) -> Self {
+        Self::start_with(server, dir, name, &[])
+    }
+
+    fn start_with(server: &RedisServer, dir: &Path, name: &str, environment: &[(&str, &str)]) -> Self {
         let journal = dir.join(name);
         let log = |what: &str| std::fs::File::create(dir.join(format!("{name}.{what}"))).unwrap();
         let child = tickpath()
@@ -28,6 +33,7 @@ impl Host {
             .env("TICKPATH__HOST__NAME", name)
             .env("TICKPATH__INTAKE__AGENTS", r#"["agent:002"]"#)
             .env("TICKPATH__INTAKE__BACKOFF_MS", "50")
+            .envs(environment.iter().copied())
             .stdout(log("out"))
             .stderr(log("err"))
             .spawn()
@@ -361,4 +367,43 @@ fn two_hosts_on_one_queue_do_no_task_twice() {
     assert!(!one.is_empty() && !two.is_empty(), "{} and {}", one.len(), two.len());
     assert_eq!(one.len() + two.len(), TASKS_ALL as usize);
     assert!(one.values().chain(two.values()).all(|times| *times == 1) && one.keys().all(|id| !two.contains_key(id)));
+}
+
+#[test]
+fn what_became_of_tasks_and_heartbeats_is_kept_in_postgres_over_an_outage() {
+    let (Some(server), Some(mut database)) = (RedisServer::start(&[]), PostgresServer::start(&[])) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let url = database.admin();
+    let environment = [("DATABASE_URL", url.as_str()), ("TICKPATH__AGENTS__HEARTBEAT_SECONDS", "1")];
+    let mut host = Host::start_with(&server, dir.path(), "tickpath-1", &environment);
+    host.listens(&server, 1);
+    let column = |database: &PostgresServer, query: &str| -> Vec<String> {
+        // While the tables are not there yet, nothing is.
+        database
+            .try_ask(&url, query)
+            .map(|rows| rows.into_iter().map(|row| row.join("|")).collect())
+            .unwrap_or_default()
+    };
+    server.ask(&["LPUSH", TASKS, &task(1, "risk", "ping", json!({"note": "a\u{0}b"}))]);
+    server.ask(&["LPUSH", TASKS, &task(2, "risk", "dance", json!({}))]);
+    let all = "SELECT right(task_id::text, 3), status, receiver FROM task_queue ORDER BY 1";
+    wait("both tasks", || column(&database, all).len() == 2);
+    assert_eq!(column(&database, all), ["001|completed|risk", "002|failed|risk"]);
+    let outcomes = "SELECT right(task_id::text, 3), agent_id, outcome FROM ops_outcomes ORDER BY 1";
+    assert_eq!(column(&database, outcomes), ["001|tickpath-1.risk|completed", "002|tickpath-1.risk|failed"]);
+    assert_eq!(column(&database, "SELECT payload ? 'left_out' FROM task_queue ORDER BY task_id"), ["t", "f"]);
+    let beats = "SELECT DISTINCT agent_name FROM agent_heartbeats ORDER BY 1";
+    wait("heartbeats of all seven", || column(&database, beats).len() == 7);
+
+    // With the database gone outcomes wait; they are written when it is back, each once.
+    database.kill();
+    for number in 3..=20 {
+        server.ask(&["LPUSH", TASKS, &task(number, "risk", "ping", json!({}))]);
+        assert_eq!(outcome(&server, number)["status"], "completed");
+    }
+    assert!(length(&server, "binaryrogue:tasks:outcomes:tickpath-1") > 0);
+    database.again();
+    wait("the rest", || column(&database, all).len() == 20);
+    wait("nothing waits", || length(&server, "binaryrogue:tasks:outcomes:tickpath-1") == 0);
+    assert_eq!(column(&database, outcomes).len(), 20);
 }

@@ -5,10 +5,12 @@ use super::ROSTER;
 use super::act::Answer;
 use super::desk::{Dead, Desk, Handled, Heard};
 use super::keys::Keys;
+use super::outcomes;
 use super::queue::{self, Queue, Settled};
 use super::status::Status;
 use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::task::Task;
+use crate::bridge::postgres::address::Address;
 use crate::bridge::redis::connect;
 use crate::bridge::redis::trouble::Trouble;
 use futures_util::StreamExt;
@@ -46,8 +48,8 @@ pub struct Setup {
     pub status: Arc<Status>,
     /// Entries of the audit stream that are kept.
     pub audit_length: u64,
-    /// Whether outcomes are to be kept for PostgreSQL.
-    pub keeps_outcomes: bool,
+    /// The database where outcomes of tasks are kept, if there is one.
+    pub outcomes: Option<Address>,
     /// Set when the host ends.
     pub end: Arc<AtomicBool>,
 }
@@ -84,8 +86,11 @@ pub async fn run(setup: Setup) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
+    let keep =
+        outcomes::run(intake.setup.client.clone(), intake.setup.desk.keys().clone(), intake.setup.outcomes.clone());
     tokio::select! {
         () = intake.sessions() => {}
+        () = keep => {}
         () = ended => {}
     }
 }
@@ -366,7 +371,7 @@ impl Intake {
     ) -> Result<(), Trouble> {
         let text = json(outcome)?;
         let mut settled = Settled::new(&keys.processing, bytes)
-            .done(keys, &outcome.task_id, &text, self.setup.keeps_outcomes)
+            .done(keys, &outcome.task_id, &text, self.setup.outcomes.is_some())
             .publish(&keys.tasks, &text);
         if let Some(Dead(why)) = &dead {
             settled = self.letter(settled, &keys.tasks_dead, &keys.tasks, bytes, why);
