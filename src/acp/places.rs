@@ -131,6 +131,7 @@ pub const PLACES: &[Place] = &[
     ),
     at("binaryrogue:tasks:attempts:{host}", Kind::Hash, Flow::Out, "", "how often a task was begun, by its id"),
     at("binaryrogue:tasks:done:{task_id}", Kind::Text, Flow::Out, "task", "the outcome, for seven days"),
+    at("binaryrogue:tasks:claim:{task_id}", Kind::Text, Flow::Out, "", "which host does it"),
     at("binaryrogue:tasks:outcomes:{host}", Kind::List, Flow::Out, "task", "outcomes on their way to PostgreSQL"),
     at("binaryrogue:tasks:dead", Kind::List, Flow::Out, "dead_letter", "tasks that were given up"),
     // Engine and agents

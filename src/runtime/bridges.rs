@@ -8,6 +8,7 @@ use super::recorder::View;
 use super::sampling::StageSampler;
 use super::sight::HostSight;
 use crate::acp::names::Names;
+use crate::agent::config::AgentsConfig;
 use crate::bridge::config::{PostgresConfig, RedisConfig};
 use crate::bridge::postgres::address::{self, Address};
 use crate::bridge::redis::outgoing::Sources;
@@ -153,10 +154,13 @@ impl Prepared {
     /// What the agents' watch and the intake need, if there is a store for them.
     pub fn outside(&self, config: &Config) -> outside::Prepared {
         let Some((client, names, redis)) = &self.redis else { return outside::Prepared::default() };
+        // Who may move positions must be missed when he falls silent, also one who was never heard.
+        let mut watch = config.agents.watch.clone();
+        watch.extend(config.intake.agents.iter().filter(|name| !config.agents.watch.contains(name)).cloned());
         let agents = config.agents.enabled.then(|| agents::Prepared {
             client: client.clone(),
             names: names.clone(),
-            config: config.agents.clone(),
+            config: AgentsConfig { watch, ..config.agents.clone() },
             history: self.postgres.as_ref().map(|(address, _)| address.clone()),
         });
         let intake = config.intake.enabled.then(|| intake::Prepared {

@@ -154,6 +154,7 @@ fn tasks_are_answered_and_those_of_others_stay_where_they_are() {
         (11, "dance", json!({}), "is no action of this host"),
         (12, "target", json!({"instrument": "BTCUSDT", "size": "1", "ttl_seconds": 5}), "may not move positions"),
         (13, "resume", json!({}), "lifted by a person"),
+        (16, "cancel_all", json!({}), "may not move positions"),
         (14, "halt", json!({"scope": "planet:mars"}), "payload.scope"),
         (15, "halt", json!({"scope": "instrument:NOSUCH"}), "no such instrument"),
     ] {
@@ -173,6 +174,10 @@ fn tasks_are_answered_and_those_of_others_stay_where_they_are() {
     ] {
         server.ask(&["LPUSH", TASKS, bad]);
     }
+    // To nobody, and with a receiver that is none of it: the host's.
+    let nested = task(25, "", "ping", json!({"receiver": "agent:003"}));
+    server.ask(&["LPUSH", TASKS, &nested.replacen("\"receiver\":\"\",", "", 1)]);
+    assert_eq!(outcome(&server, 25)["status"], "completed");
     // Older than a task may be, and of tomorrow.
     for (number, at) in [(23, 1_000_000_000), (24, seconds() + 86_400)] {
         let item = task(number, "risk", "ping", json!({})).replace(&seconds().to_string(), &at.to_string());
@@ -235,7 +240,7 @@ fn commands_are_answered_queued_first_and_only_a_person_lifts_a_stop() {
     // It is in the journal, with who and why, and in force.
     let told = host.events("host.command");
     let told = told.iter().find(|event| event["data"]["state"] == "reducing").expect("the command");
-    assert_eq!((&told["data"]["who"], &told["traceId"]), (&json!("engine"), &json!("cmd-2")), "{told}");
+    assert_eq!((&told["data"]["who"], &told["traceId"]), (&json!("redis:engine"), &json!("cmd-2")), "{told}");
 }
 
 #[test]
@@ -360,8 +365,17 @@ fn two_hosts_on_one_queue_do_no_task_twice() {
     for number in 1..=TASKS_ALL {
         server.ask(&["LPUSH", TASKS, &task(number, "risk", "restrict", json!({"instrument": "BTCUSDT"}))]);
     }
+    // Sent twice, as a sender does who heard no answer, and once more in other words: each is one task.
+    for number in 1..=TASKS_ALL {
+        let item = task(number, "risk", "restrict", json!({"instrument": "BTCUSDT"}));
+        server.ask(&["LPUSH", TASKS, &item.replacen(':', ": ", 1)]);
+    }
     for number in 1..=TASKS_ALL {
         outcome(&server, number);
+    }
+    wait("the queue is worked off", || length(&server, TASKS) == 0);
+    for host in ["tickpath-1", "tickpath-2"] {
+        wait("nothing is in hand", || length(&server, &format!("{TASKS}:processing:{host}")) == 0);
     }
     let [one, two] = hosts.each_ref().map(effects);
     assert!(!one.is_empty() && !two.is_empty(), "{} and {}", one.len(), two.len());

@@ -10,6 +10,7 @@
 //! | [`desk`] | one message from its bytes to its answer |
 //! | [`status`] | how it stands |
 //! | [`outcomes`] | what became of tasks, on its way into PostgreSQL |
+//! | [`ears`] | the channels, and a bounded inbox |
 //! | [`run`] | the loop: connect, take up what was left, listen and look |
 //!
 //! What moves positions becomes an input of the sequence, with its sender and trace; nothing here decides what an order may be.
@@ -19,6 +20,7 @@
 pub mod act;
 pub mod config;
 pub mod desk;
+pub mod ears;
 pub mod keys;
 pub mod outcomes;
 pub mod queue;
