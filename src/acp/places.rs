@@ -50,6 +50,16 @@ pub struct Place {
     pub what: &'static str,
 }
 
+impl Place {
+    /// For programs: `name`, `kind`, `written_by`, `message` (`null` if there is none), `for`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let message = Some(self.message).filter(|name| !name.is_empty());
+        serde_json::json!({
+            "name": self.name, "kind": self.kind.name(), "written_by": self.flow.name(), "message": message, "for": self.what,
+        })
+    }
+}
+
 const fn at(name: &'static str, kind: Kind, flow: Flow, message: &'static str, what: &'static str) -> Place {
     Place { name, kind, flow, message, what }
 }

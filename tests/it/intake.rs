@@ -1,7 +1,9 @@
 //! What outside agents send over a real Redis: taken once, done once, answered, and never in the way when it is nonsense.
 
 use crate::postgres_server::PostgresServer;
+use crate::redis_ear::Ear;
 use crate::redis_server::RedisServer;
+use crate::schemas;
 use crate::support::{arg, tickpath};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -133,6 +135,7 @@ fn tasks_are_answered_and_those_of_others_stay_where_they_are() {
     }
     server.ask(&["LPUSH", TASKS, &task(1, "market-data", "scan_market", json!({}))]);
     server.ask(&["LPUSH", TASKS, &task(2, "", "ping", json!({}))]);
+    let ear = Ear::to(&server, &["binaryrogue:*", "aism:*"], |_, _| {});
     let mut host = Host::start(&server, dir.path(), "tickpath-1");
     host.listens(&server, 1);
 
@@ -195,12 +198,18 @@ fn tasks_are_answered_and_those_of_others_stay_where_they_are() {
     assert_eq!(left.lines().rev().collect::<Vec<_>>(), others, "in their order");
     wait("nothing is in hand", || length(&server, "binaryrogue:tasks:processing:tickpath-1") == 0);
     assert_eq!(server.ask(&["--raw", "HLEN", "binaryrogue:tasks:attempts:tickpath-1"]), "0");
+    ear.end();
+    let keys = schemas::check_keys(&server);
+    for kind in ["task", "dead_letter"] {
+        assert!(keys.get(kind).is_some_and(|count| *count >= 10), "{keys:?}");
+    }
 }
 
 #[test]
 fn commands_are_answered_queued_first_and_only_a_person_lifts_a_stop() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let dir = tempfile::tempdir().unwrap();
+    let ear = Ear::to(&server, &["binaryrogue:*", "aism:*"], |_, _| {});
     let mut host = Host::start(&server, dir.path(), "tickpath-1");
     host.listens(&server, 1);
     let commands = "aism:agent:tickpath-1.risk:commands";
@@ -237,6 +246,12 @@ fn commands_are_answered_queued_first_and_only_a_person_lifts_a_stop() {
     for part in ["transition", "response", "\"old_state\":\"active\"", "\"new_state\":\"reducing\""] {
         assert!(audit.contains(part), "{part}: {audit}");
     }
+    let heard = ear.end();
+    for channel in ["aism:engine:responses", "aism:events:state_changes"] {
+        assert!(heard.iter().any(|(on, _)| on == channel), "nothing on {channel}");
+    }
+    let keys = schemas::check_keys(&server);
+    assert!(keys["response"] == 6 && keys["dead_letter"] == 3, "{keys:?}");
     // It is in the journal, with who and why, and in force.
     let told = host.events("host.command");
     let told = told.iter().find(|event| event["data"]["state"] == "reducing").expect("the command");
@@ -300,6 +315,7 @@ fn a_followed_agent_s_signal_becomes_orders_with_its_trace() {
     for part in ["was sent before", "`confidence`: 1.5", "`type`", "s old", "yesterday", "not the JSON"] {
         assert!(reasons.iter().any(|reason| reason.contains(part)), "{part}: {reasons:?}");
     }
+    schemas::check_keys(&server);
     host.kill();
     assert_eq!(host.events("agent.signal").len(), before, "none of them went into the sequence");
 }
