@@ -136,7 +136,8 @@ impl Prepared {
             .and_then(|names| names.with_aism(&redis.aism_prefix))
             .ok_or_else(|| ConfigError::room("redis", "prefix and host name must be words"))?;
         if live {
-            redis::connect::fit_for_live(&client).map_err(|e| BridgeError::Unfit(e.to_string()))?;
+            redis::connect::fit_for_live(&client, &format!("{}:fit", names.events()))
+                .map_err(|e| BridgeError::Unfit(e.to_string()))?;
         }
         Ok((client, names, redis.clone()))
     }

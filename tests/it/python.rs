@@ -216,7 +216,7 @@ fn the_protocol_s_own_code_has_its_effects() {
     let budget = listener.wait("binaryrogue:budget", |m| m["agent_id"] == "agent:002");
     assert_eq!((&budget["usage"], &budget["limit"]), (&"95".into(), &"100.0".into()), "{budget}");
 
-    // A command to an agent of another program: it alone takes it, answers, and is watched by its place in the sorted set.
+    // A command to an agent of another program: it alone takes it, answers, and is in the sorted set.
     protocol(&["command", "architect-a1b2c3", "deep_work"]);
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(length("aism:agent:architect-a1b2c3:commands"), "1");
@@ -226,7 +226,9 @@ fn the_protocol_s_own_code_has_its_effects() {
     assert_eq!(json(&server.ask(&["--raw", "RPOP", "aism:engine:response_queue"])), response);
     let change = listener.wait("aism:events:state_changes", |m| m["agent_id"] == "architect-a1b2c3");
     assert_eq!((&change["old_state"], &change["new_state"]), (&"inbox".into(), &"deep_work".into()));
-    missed("architect-a1b2c3");
+    let score: f64 = server.ask(&["ZSCORE", "aism:agents:heartbeats", "architect-a1b2c3"]).parse().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!((now - score).abs() < 30.0, "{score} at {now}");
 
     // A command to an agent of the host: answered in queue and channel, its state changed and told.
     let said = protocol(&["engine", "tickpath-1.risk", "reducing"]);

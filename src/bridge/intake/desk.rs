@@ -9,6 +9,7 @@ use crate::acp::head::Head;
 use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::signal::{Decision, Signal};
 use crate::acp::inbound::task::Task;
+use crate::acp::ops::{Level, Log};
 use crate::acp::time::{iso, parse_iso};
 use crate::control::plane::{Host, Opinion, Refused};
 use crate::types::time::{Nanos, SECONDS, UnixNanos};
@@ -405,14 +406,13 @@ impl Desk {
 
     /// A message of the logs' channel that tells of a refusal.
     pub fn refusal(&self, channel: &str, why: &str) -> String {
-        json!({
-            "timestamp": self.now(),
-            "level": "warning",
-            "source": self.keys.agent("supervisor"),
-            "event": "message_refused",
-            "fields": {"channel": channel, "reason": why},
-        })
-        .to_string()
+        let process = self.host.process();
+        let id = format!("{}-{}-{}", self.keys.host(), process.epoch, process.journaled_sequence);
+        let head = self.head("supervisor", &id);
+        let fields = json!({"channel": channel, "reason": why});
+        let log = Log { head, level: Level::Warning, event: "message_refused".into(), fields };
+        // Texts and numbers alone: it cannot fail.
+        serde_json::to_string(&log).unwrap_or_default()
     }
 }
 
