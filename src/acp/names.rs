@@ -55,6 +55,11 @@ impl Names {
         format!("{}:events:{}:writer", self.prefix, self.host)
     }
 
+    /// Up to which event all was told before the stream was rebuilt.
+    pub fn events_told(&self) -> String {
+        format!("{}:events:{}:told", self.prefix, self.host)
+    }
+
     /// The positions at a venue.
     pub fn positions(&self, venue: &str) -> String {
         format!("{}:positions:{venue}", self.prefix)

@@ -76,6 +76,13 @@ pub const PLACES: &[Place] = &[
     ),
     at("binaryrogue:events:{host}:journal", Kind::Text, Flow::Out, "", "which journal the stream is of"),
     at("binaryrogue:events:{host}:writer", Kind::Text, Flow::Out, "", "who writes the stream at the moment"),
+    at(
+        "binaryrogue:events:{host}:told",
+        Kind::Text,
+        Flow::Out,
+        "",
+        "journal and id up to which all was told before a rebuilding",
+    ),
     at("binaryrogue:market.raw", Kind::Channel, Flow::Out, "market_raw", "market data"),
     at("binaryrogue:features.candles", Kind::Channel, Flow::Out, "candle", "candles that closed"),
     at("binaryrogue:features.micro", Kind::Channel, Flow::Out, "features", "samples of the feature vectors"),

@@ -3,9 +3,9 @@
 use super::*;
 use crate::control::plane::command::{Accepted, Refused};
 use crate::control::plane::view::{
-    Agent, Enablement, Heartbeat, Limit, MarketNow, Mode, Process, Replaced, ScopeNow, Situation,
+    Agent, BridgeNow, Enablement, Heartbeat, Limit, MarketNow, Mode, Process, Replaced, ScopeNow, Situation,
 };
-use crate::control::plane::{Journaled, Opinion, Scrape};
+use crate::control::plane::{BridgeOrder, Journaled, Opinion, Scrape};
 use std::sync::Mutex;
 
 /// What the played host knows.
@@ -56,6 +56,9 @@ impl Host for Desk {
     }
     fn journaled_before(&self, _: u64) -> Option<Journaled> {
         None
+    }
+    fn bridge(&self, name: &str, _: &BridgeOrder) -> Result<BridgeNow, Refused> {
+        Err(Refused::Unknown { what: "bridge", given: name.to_owned(), known: Vec::new() })
     }
     fn opinion(&self, _: &Opinion) -> Result<Accepted, Refused> {
         Err(Refused::Busy)

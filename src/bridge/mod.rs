@@ -8,6 +8,7 @@
 //! | [`account`] | what is held, as the audit log tells it |
 //! | [`sampler`] | candles and features, made again from the journal |
 //! | [`sight`] | what a bridge sees of the running host beside the journal |
+//! | [`control`] | what people ask of a bridge: pause, go on, write the store again |
 //! | [`status`] | what a bridge tells of itself: how far, how far behind, what is wrong |
 //! | [`redis`] | the event stream, and what goes out beside it |
 //! | [`intake`] | what comes in over Redis |
@@ -22,6 +23,7 @@
 
 pub mod account;
 pub mod config;
+pub mod control;
 pub mod id;
 pub mod intake;
 pub mod postgres;

@@ -1,5 +1,6 @@
 //! Edge: what a bridge tells of itself. Written by the bridge, read by whoever asks; one lock for microseconds.
 
+use super::control::Control;
 use serde::Serialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -17,6 +18,8 @@ crate::code_enum! {
         Waiting = 4, "waiting";
         /// It has ended with the host.
         Ended = 5, "ended";
+        /// A person paused it: the journal keeps what it does not write.
+        Paused = 6, "paused";
     }
 }
 
@@ -55,17 +58,27 @@ pub struct Standing {
     pub warnings: Vec<String>,
     /// Whether the store may evict queues and streams, or does not say.
     pub evicts: bool,
+    /// Consumer groups of the stream.
+    pub groups: Vec<String>,
 }
 
-/// A bridge's standing, shared.
+/// A bridge's standing, shared, and what people ask of it.
 #[derive(Debug, Default)]
-pub struct Status(Mutex<Standing>);
+pub struct Status {
+    standing: Mutex<Standing>,
+    control: Control,
+}
 
 impl Status {
     /// To change it.
     pub fn lock(&self) -> MutexGuard<'_, Standing> {
         // Whole between any two statements, so a poisoned lock is good.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What people ask of it.
+    pub fn control(&self) -> &Control {
+        &self.control
     }
 
     /// As it is.

@@ -10,6 +10,7 @@ macro_rules! say {
     }};
 }
 
+pub mod bridge;
 pub mod check;
 pub mod doctor;
 pub mod enable;
@@ -95,6 +96,8 @@ pub enum Command {
     Recover(recover::RecoverArgs),
     /// Show the limits of a running host, or change one.
     Limits(limits::LimitsArgs),
+    /// Show the bridges of a running host, pause or resume one, or write its store again.
+    Bridge(bridge::BridgeArgs),
     /// The kill switch: no new orders of a strategy, venue, instrument or the host; working ones are cancelled.
     Kill(kill::KillArgs),
     /// What an alert, gate reason, state or refusal means and what to do.
@@ -123,6 +126,7 @@ pub fn main(cli: &Cli) -> exit::Code {
         Some(Command::Stop(args)) => stop::main(cli, args),
         Some(Command::Recover(args)) => recover::main(cli, args),
         Some(Command::Limits(args)) => limits::main(cli, args),
+        Some(Command::Bridge(args)) => bridge::main(cli, args),
         Some(Command::Kill(args)) => kill::main(cli, args),
         Some(Command::Runbook(args)) => runbook::main(cli, args),
         Some(Command::Enable(args)) => enable::main(cli, args),

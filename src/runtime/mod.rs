@@ -55,6 +55,7 @@ pub mod outlet;
 pub mod outside;
 pub mod overseer;
 pub mod overseer_agents;
+pub mod overseer_bridges;
 pub mod overseer_metrics;
 pub mod overseer_outside;
 pub mod overseer_plane;

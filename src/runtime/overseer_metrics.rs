@@ -1,42 +1,14 @@
 //! Edge: figures of a live host that change by themselves: how old market data is, how the bridges stand.
 
-use super::overseer::{Overseer, lock};
+use super::overseer::Overseer;
 use super::recorder::View;
 use crate::control::clock_guard::Reading;
 use crate::control::plane::Scrape;
-use crate::control::plane::view::BridgeNow;
 use crate::control::ticks::Stream;
 use crate::types::time::UnixNanos;
 
 impl Overseer {
-    /// How the bridges stand, against what the journal has.
-    pub(super) fn bridges_now(&self, journaled: u64) -> Vec<BridgeNow> {
-        let bridges = lock(&self.bridges).clone();
-        let shown = bridges.into_iter().map(|bridge| {
-            let (standing, lag_events, lag) = bridge.standing(journaled);
-            BridgeNow {
-                name: bridge.name.to_owned(),
-                state: standing.state.to_owned(),
-                sequence: standing.sequence,
-                lag_events,
-                lag_seconds: lag,
-                events: standing.events,
-                bytes: standing.bytes,
-                published: standing.published,
-                left_out: standing.left_out,
-                notices_dropped: standing.notices_dropped,
-                connections: standing.connections,
-                regressions: standing.regressions,
-                lost: standing.lost,
-                trimmed_pending: standing.trimmed_pending,
-                trouble: standing.trouble,
-                warnings: standing.warnings,
-            }
-        });
-        shown.collect()
-    }
-
-    /// The same as metrics.
+    /// How the bridges stand, as metrics.
     pub(super) fn bridge_metrics(&self, out: &mut Scrape, journaled: u64) {
         for bridge in self.bridges_now(journaled) {
             let label = [("bridge", bridge.name.as_str())];
@@ -54,6 +26,8 @@ impl Overseer {
                 &label,
                 bridge.lag_events.map_or(f64::NAN, |n| n as f64),
             );
+            let paused = f64::from(u8::from(bridge.paused.is_some()));
+            out.gauge("bridge_paused", "1 while a person has paused the bridge.", &label, paused);
             let lag = bridge.lag_seconds.unwrap_or(f64::NAN);
             out.gauge("bridge_lag_seconds", "Seconds since the store had all events.", &label, lag);
             out.counter("bridge_events_total", "Events written.", &label, bridge.events);

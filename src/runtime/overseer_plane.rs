@@ -8,10 +8,10 @@ use crate::control::gate::KillScope;
 use crate::control::kill::ReleaseError;
 use crate::control::plane::command::{Accepted, Action, Command, Refused};
 use crate::control::plane::view::{
-    Agent, Enablement, ExecutionState, Exposure, Heartbeat, InstrumentSetting, KillSource, KillSwitch, Limit,
-    LimitChange, MarketNow, Mode, Process, ScopeNow, Situation, Transition,
+    Agent, BridgeNow, Enablement, ExecutionState, Exposure, Heartbeat, InstrumentSetting, KillSource, KillSwitch,
+    Limit, LimitChange, MarketNow, Mode, Process, ScopeNow, Situation, Transition,
 };
-use crate::control::plane::{Host, Journaled, Opinion, ScopeId, Scrape, scrape::Buckets};
+use crate::control::plane::{BridgeOrder, Host, Journaled, Opinion, ScopeId, Scrape, scrape::Buckets};
 use crate::control::state::RecoverRefusal;
 use crate::event::input::{EpochStart, GateReason};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
@@ -354,11 +354,15 @@ impl Host for Overseer {
             open_orders: self.outlet.open_orders.load(Ordering::Acquire),
             live: view.journal_fault.is_none(),
             faults,
-            warnings: self.halt.current().warnings,
+            warnings: [self.halt.current().warnings, self.paused_bridges()].concat(),
             bridges: self.bridges_now(view.journaled),
             intake: lock(&self.intake).as_ref().map(|status| status.get()),
             agents: self.agents_watch(),
         }
+    }
+
+    fn bridge(&self, name: &str, order: &BridgeOrder) -> Result<BridgeNow, Refused> {
+        self.order_bridge(name, order)
     }
 
     fn agents(&self) -> Vec<Agent> {

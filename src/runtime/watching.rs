@@ -116,7 +116,7 @@ impl Watching {
         }
         for bridge in seen.bridges {
             let standing = bridge.status.get();
-            if let Some(what) = self.bridge_stands(bridge.name, &standing, seen) {
+            if let Some(what) = self.bridge_stands(bridge.name, &standing, bridge.status.control().is_paused(), seen) {
                 tell(Alert::BridgeDown, format!("{}: {what}", bridge.name));
             }
             if standing.evicts {
@@ -168,10 +168,17 @@ impl Watching {
     }
 
     /// Why a bridge makes no way though it lacks events, if it has not for too long: whatever it is at.
-    fn bridge_stands(&mut self, name: &'static str, standing: &Standing, seen: &Seen<'_>) -> Option<String> {
+    /// One that a person paused is no fault: `/health` tells it.
+    fn bridge_stands(
+        &mut self,
+        name: &'static str,
+        standing: &Standing,
+        paused: bool,
+        seen: &Seen<'_>,
+    ) -> Option<String> {
         let lacks = standing.sequence.is_none_or(|sequence| sequence < seen.view.journaled);
         let known = self.bridges.entry(name).or_insert((standing.events, seen.steady));
-        if !lacks || known.0 != standing.events {
+        if !lacks || known.0 != standing.events || paused {
             *known = (standing.events, seen.steady);
             return None;
         }
@@ -291,6 +298,29 @@ mod tests {
         assert!(at(62, 6, 7).is_empty());
         assert!(at(66, 6, 8).is_empty());
         assert_eq!(at(67, 6, 9), ["agent_down"]);
+    }
+
+    #[test]
+    fn a_bridge_that_makes_no_way_is_told_unless_a_person_paused_it() {
+        use crate::bridge::status::{State, Status};
+        use crate::control::plane::{BridgeAction, BridgeOrder};
+        let view = View { journaled: 10, ..View::default() };
+        let bridges = [Bridge { name: "redis", status: std::sync::Arc::new(Status::default()) }];
+        let status = &bridges[0].status;
+        status.set(State::Waiting, "nobody listens there");
+        let mut watching = Watching::default();
+        let mut at =
+            |steady: i64| names(&mut watching, &Seen { steady: steady * SECONDS, bridges: &bridges, ..quiet(&view) });
+        let ask = |action| {
+            let (who, reason) = ("ada".to_owned(), "drill".to_owned());
+            let order = BridgeOrder { action, who, ticket: String::new(), reason, request: None };
+            status.control().order(&order, &[], 5).unwrap()
+        };
+        assert!(at(0).is_empty());
+        assert_eq!(at(3), ["bridge_down"]);
+        assert!(ask(BridgeAction::Pause) && at(4).is_empty() && at(60).is_empty());
+        assert!(ask(BridgeAction::Resume) && at(61).is_empty());
+        assert_eq!(at(64), ["bridge_down"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod altered;
 mod capture_files;
 mod bridge_postgres;
 mod bridge_redis;
+mod bridge_verbs;
 mod captures;
 mod cli;
 mod enable;

@@ -91,6 +91,14 @@ pub async fn run(setup: Setup, features: Option<Box<dyn Sampler>>) {
 async fn sessions(setup: &Setup, mut work: Work) {
     let mut wait = AGAIN.0;
     loop {
+        if setup.status.control().is_paused() {
+            if setup.end.load(Ordering::Acquire) {
+                return;
+            }
+            setup.status.set(State::Paused, "");
+            tokio::time::sleep(IDLE).await;
+            continue;
+        }
         let before = setup.status.get().events;
         match session(setup, &mut work).await {
             Ok(Over::Done) => return,
@@ -209,6 +217,10 @@ async fn write(
 ) -> Result<Over, Trouble> {
     let mut kept: Option<Instant> = None;
     loop {
+        if setup.status.control().stops() {
+            rebuild(setup, work, session).await?;
+            return Ok(Over::Again);
+        }
         if kept.is_none_or(|at| at.elapsed() >= HOUSEKEEPING) {
             kept = Some(Instant::now());
             keep_house(setup, work, session).await?;
@@ -243,6 +255,20 @@ async fn write(
         setup.status.set(if had_all { State::Current } else { State::CatchingUp }, "");
         hold_back(setup, events, begun).await;
     }
+}
+
+/// Does what people asked for, if they asked for a rebuilding: the cursor goes back before everything, and what is there already
+/// stays as it is when it is written again.
+async fn rebuild(setup: &Setup, work: &mut Work, session: &mut Session) -> Result<(), Trouble> {
+    let control = setup.status.control();
+    let Some(order) = control.rebuild() else { return Ok(()) };
+    session.rewind(&setup.host).await?;
+    (work.pending, work.counts_losses) = (None, false);
+    // What is behind on purpose is no regression.
+    setup.status.lock().sequence = None;
+    control.rebuilt(None);
+    tracing::warn!("PostgreSQL: the rows are written again for {}: {}", order.who, order.reason);
+    Ok(())
 }
 
 /// Not faster than the operator allows.

@@ -117,6 +117,19 @@ impl Session {
         .await
     }
 
+    /// Puts the cursor of `host` before everything. A batch that is still under way on an earlier connection is done before it,
+    /// or finds the cursor moved.
+    ///
+    /// # Errors
+    /// [`Trouble`]: whether it is done is not known then.
+    pub async fn rewind(&mut self, host: &str) -> Result<(), Trouble> {
+        within("moving the cursor", async {
+            self.client.execute(&self.advance, &[&host, &0_i64, &0_i64]).await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Writes a batch and moves the cursor, in one transaction.
     ///
     /// # Errors

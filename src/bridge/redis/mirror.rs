@@ -113,6 +113,13 @@ impl Mirror {
         self.gate_moved(batch, publisher, event, audit.risk.gate, speaks);
     }
 
+    /// An event whose messages went out before: it is only seen.
+    pub fn pass(&mut self, event: &Event<'_>) {
+        if let Some(sampler) = &mut self.sampler {
+            sampler.take(event.entry);
+        }
+    }
+
     fn sampled(&self, batch: &mut Batch<'_>, publisher: &mut Publisher, event: &Event<'_>, sample: &Sample) {
         let name = event.field("instrument");
         let scales = Scales(event.instrument);

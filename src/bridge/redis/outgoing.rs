@@ -60,6 +60,10 @@ pub struct Outgoing {
     left_out: (u64, bool),
     /// The last thing that the server would not do, which was told.
     refused: String,
+    /// Up to here all was told before the stream was rebuilt: it is written again, and nothing beside it.
+    told: Id,
+    /// The stream is not there yet: positions and states are newer than what is written.
+    again: bool,
 }
 
 impl Outgoing {
@@ -84,10 +88,13 @@ impl Outgoing {
             ends: false,
             left_out: (0, false),
             refused: String::new(),
+            told: Id::default(),
+            again: false,
         }
     }
 
-    /// A new session begins behind what `tail` has read: puts into `batch` what an earlier one may have left wrong.
+    /// A new session begins behind what `tail` has read: puts into `batch` what an earlier one may have left wrong. The stream
+    /// ends with `last`, and up to `told` all was told before it was rebuilt.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -96,10 +103,16 @@ impl Outgoing {
         connection: &mut MultiplexedConnection,
         batch: &mut Batch<'_>,
         tail: &mut Tail,
+        (last, told): (Option<Id>, Id),
     ) -> Result<(), Trouble> {
         self.states_due = true;
         self.positions = Positions::default();
         tail.take_touched();
+        self.told = told;
+        self.again = told != Id::default() && last.is_none_or(|last| last < told);
+        if self.again {
+            return Ok(());
+        }
         self.positions.correct(connection, batch, &self.names, tail).await
     }
 
@@ -111,6 +124,10 @@ impl Outgoing {
 
     /// Adds what follows from an event whose entry is in the batch.
     pub fn event(&mut self, batch: &mut Batch<'_>, event: &Event<'_>) {
+        if event.id <= self.told {
+            self.mirror.pass(event);
+            return;
+        }
         let speaks = self.newest.saturating_sub(event.id.sequence) <= self.behind_max;
         self.left_out.0 += u64::from(!speaks);
         self.mirror.event(batch, &mut self.publisher, self.sight.as_ref(), event, speaks);
@@ -119,8 +136,10 @@ impl Outgoing {
     /// Adds what is due behind the batch's events, the last of which is `last`: positions, states, notices, figures.
     pub fn between(&mut self, batch: &mut Batch<'_>, last: Id, tail: &mut Tail) {
         let touched = tail.take_touched();
-        self.positions.changed(batch, &self.names, tail, &touched);
-        self.positions.refresh(batch, &self.names, tail, || self.sight.accounts());
+        if !self.again {
+            self.positions.changed(batch, &self.names, tail, &touched);
+            self.positions.refresh(batch, &self.names, tail, || self.sight.accounts());
+        }
         // What is said names an event that the stream has.
         if last == Id::default() || last.epoch == u64::MAX {
             return;
@@ -136,7 +155,7 @@ impl Outgoing {
             for (agent, state) in self.notices.states() {
                 teller.set_state(agent, state);
             }
-            if let Some(gate) = tail.accounts().gate().filter(|_| !self.ends) {
+            if let Some(gate) = tail.accounts().gate().filter(|_| !self.ends && !self.again) {
                 teller.set_state(GATE_AGENT, gate_state(gate));
             }
         }
@@ -177,6 +196,17 @@ impl Outgoing {
             self.refused.clone_from(&text);
             self.trouble(&text);
         }
+    }
+
+    /// Whether a rebuilt stream, which ends with `last`, has come to where all was told: a new session sets right what was left
+    /// alone meanwhile.
+    pub fn is_there_again(&self, last: Id) -> bool {
+        self.again && last >= self.told
+    }
+
+    /// Up to which event all was told, if the stream ends with `last`.
+    pub fn told_up_to(&self, last: Id) -> Id {
+        if last.epoch == u64::MAX { self.told } else { self.told.max(last) }
     }
 
     /// The batch was not done, or it is not known.

@@ -3,15 +3,17 @@
 use super::connect::{self, Risks};
 use super::mirror;
 use super::outgoing::{Outgoing, Sources};
-use super::stream::{Added, Sent, Stream};
+use super::stream::{Added, Cleared, Sent, Stream};
 use super::trouble::Trouble;
 use crate::acp::event::{Event, FIELDS, Outputs, Texts};
 use crate::acp::names::Names;
 use crate::bridge::config::RedisConfig;
+use crate::bridge::control::has_groups;
 use crate::bridge::id::Id;
 use crate::bridge::status::{State, Status};
 use crate::bridge::tail::{self, Tail};
 use crate::control::clock_sync::read_clocks;
+use crate::control::plane::BridgeAction;
 use crate::journal::{Entry, JournalError};
 use redis::Client;
 use redis::aio::MultiplexedConnection;
@@ -84,6 +86,14 @@ pub async fn run(setup: Setup, sources: Sources) {
 async fn sessions(setup: &Setup, outgoing: &mut Outgoing) {
     let (mut wait, mut left) = (AGAIN.0, None);
     loop {
+        if setup.status.control().is_paused() {
+            if setup.end.load(Ordering::Acquire) {
+                return;
+            }
+            setup.status.set(State::Paused, "");
+            tokio::time::sleep(IDLE).await;
+            continue;
+        }
         let before = setup.status.get().events;
         match session(setup, outgoing, &mut left).await {
             Ok(Over::Done) => return,
@@ -160,7 +170,8 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         standing.sequence = Some(last.sequence);
     }
     let mut batch = stream.batch(0);
-    outgoing.begin(&mut connection, &mut batch, &mut tail).await?;
+    let told = stream.told(&mut connection, &names.events_told(), &journal).await?;
+    outgoing.begin(&mut connection, &mut batch, &mut tail, (place.last, told)).await?;
     if !batch.is_empty() && stream.is_writer(&mut connection, &token).await? {
         outgoing.done(&setup.status, batch.send(&mut connection).await?.refused);
     }
@@ -168,6 +179,7 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
     let mut writer = Writer {
         setup,
         outgoing,
+        journal,
         token,
         stream,
         connection,
@@ -235,6 +247,8 @@ fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<(Id, Tai
 struct Writer<'a> {
     setup: &'a Setup,
     outgoing: &'a mut Outgoing,
+    /// Of which journal the stream is.
+    journal: String,
     /// The session's name.
     token: String,
     stream: Stream,
@@ -261,6 +275,10 @@ impl Writer<'_> {
                 self.trimmed = Some(Instant::now());
                 self.try_to_trim().await;
             }
+            if self.setup.status.control().stops() {
+                self.rebuild().await?;
+                return Ok(Over::Again);
+            }
             // In this order: what was written before the end is seen behind it.
             let ended = self.setup.end.load(Ordering::Acquire);
             let begun = Instant::now();
@@ -279,7 +297,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes one batch; how many entries. `None`: the stream is gone.
+    /// Writes one batch; how many entries. `None`: the place must be asked again (the stream is gone, or a rebuilt one is whole).
     async fn step(&mut self) -> Result<Option<usize>, Trouble> {
         self.outgoing.look(&mut self.connection).await;
         let limit = self.setup.durable.load(Ordering::Acquire);
@@ -338,7 +356,34 @@ impl Writer<'_> {
         standing.bytes += batch.bytes() as u64;
         standing.lost += if self.counts_losses { missing } else { 0 };
         self.counts_losses |= batch.entries() > 0;
-        Ok(Some(batch.entries()))
+        let entries = (!self.outgoing.is_there_again(last)).then_some(batch.entries());
+        Ok(entries)
+    }
+
+    /// Does what people asked for, if they asked for a rebuilding: the stream goes, and the next session writes it again.
+    async fn rebuild(&mut self) -> Result<(), Trouble> {
+        let control = self.setup.status.control();
+        let Some(order) = control.rebuild() else { return Ok(()) };
+        let (force, mark) = (order.action == BridgeAction::Rebuild { force: true }, self.setup.names.events_told());
+        let told = (self.journal.as_str(), self.outgoing.told_up_to(self.last));
+        match self.stream.clear(&mut self.connection, &self.token, force, &mark, told).await? {
+            Cleared::Done => {
+                {
+                    let mut standing = self.setup.status.lock();
+                    // What is gone on purpose is no regression.
+                    (standing.sequence, standing.groups) = (None, Vec::new());
+                }
+                control.rebuilt(None);
+                tracing::warn!("Redis: `{}` is rebuilt for {}: {}", self.stream.key(), order.who, order.reason);
+            }
+            Cleared::Groups(groups) => {
+                let why = has_groups(&groups);
+                tracing::warn!("Redis: `{}` is not rebuilt for {}: {why}", self.stream.key(), order.who);
+                control.rebuilt(Some(why));
+            }
+            Cleared::Moved => {}
+        }
+        Ok(())
     }
 
     /// Not faster than the operator allows.
@@ -361,6 +406,8 @@ impl Writer<'_> {
 
     /// Takes off what is older than is kept, but nothing that a consumer group waits for, unless that has become too much.
     async fn trim(&mut self) -> Result<(), Trouble> {
+        let groups = self.stream.groups(&mut self.connection).await?;
+        self.setup.status.lock().groups = groups;
         let kept = self.setup.config.stream_length;
         if kept == 0 || self.last == Id::default() {
             return Ok(());

@@ -27,6 +27,17 @@ pub enum Added {
     Gone,
 }
 
+/// What became of a rebuilding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cleared {
+    /// The stream is gone.
+    Done,
+    /// These consumer groups read it: nothing was done.
+    Groups(Vec<String>),
+    /// Somebody else is the writer, or changed the stream meanwhile: nothing was done, and it may be tried again.
+    Moved,
+}
+
 /// A stream by its key.
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -120,6 +131,60 @@ impl Stream {
             first = Some(first.map_or(needs, |known: Id| known.min(needs)));
         }
         Ok(first)
+    }
+
+    /// Names of the consumer groups.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn groups(&self, connection: &mut MultiplexedConnection) -> Result<Vec<String>, Trouble> {
+        let groups: StreamInfoGroupsReply =
+            redis::cmd("XINFO").arg("GROUPS").arg(&self.key).query_async(connection).await?;
+        Ok(groups.groups.into_iter().map(|group| group.name).collect())
+    }
+
+    /// Takes the stream away, if `token` still is the writer and, but with `force`, no consumer group reads it; with it goes into
+    /// the key `mark` up to which event of `journal` all was told, so that it is not told again. All of it or nothing.
+    ///
+    /// # Errors
+    /// [`Trouble`]: whether it is done is not known then.
+    pub async fn clear(
+        &self,
+        connection: &mut MultiplexedConnection,
+        token: &str,
+        force: bool,
+        mark: &str,
+        (journal, told): (&str, Id),
+    ) -> Result<Cleared, Trouble> {
+        // Nobody but consumers with a group changes the stream, so without one it can be watched.
+        let watched = if force { vec![&self.writer] } else { vec![&self.writer, &self.key] };
+        redis::cmd("WATCH").arg(watched).query_async::<()>(connection).await?;
+        let writer: Option<String> = redis::cmd("GET").arg(&self.writer).query_async(connection).await?;
+        if writer.as_deref() != Some(token) {
+            return Ok(Cleared::Moved);
+        }
+        let groups = if force { Vec::new() } else { self.groups(connection).await? };
+        if !groups.is_empty() {
+            redis::cmd("UNWATCH").query_async::<()>(connection).await?;
+            return Ok(Cleared::Groups(groups));
+        }
+        let mut pipe = Pipeline::new();
+        pipe.atomic();
+        // The server frees it beside its other work: a long stream would hold it up.
+        pipe.cmd("UNLINK").arg(&self.key).ignore();
+        pipe.cmd("SET").arg(mark).arg(format!("{journal} {told}")).ignore();
+        let done: Option<()> = pipe.query_async(connection).await?;
+        Ok(if done.is_some() { Cleared::Done } else { Cleared::Moved })
+    }
+
+    /// Up to which event of `journal` all was told before a rebuilding, as the key `mark` says; 0-0 = it was never rebuilt.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn told(&self, connection: &mut MultiplexedConnection, mark: &str, journal: &str) -> Result<Id, Trouble> {
+        let text: Option<String> = redis::cmd("GET").arg(mark).query_async(connection).await?;
+        let of_journal = text.as_deref().and_then(|text| text.split_once(' ')).filter(|(of, _)| *of == journal);
+        Ok(of_journal.and_then(|(_, id)| id.parse().ok()).unwrap_or_default())
     }
 
     /// Takes off what lies before `first`, as far as it goes in `within`; how many entries that were.

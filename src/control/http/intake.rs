@@ -107,6 +107,7 @@ mod tests {
         one::<wire::Plain>();
         one::<wire::Kill>();
         one::<wire::Scoped>();
+        one::<wire::RebuildOrder>();
         one::<wire::SetState>();
         one::<wire::SetLimit>();
     }

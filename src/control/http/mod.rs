@@ -9,9 +9,10 @@
 //! slow, flooded or dead changes nothing for the stages. Absences: no route changes anything by GET; no method but GET and
 //! HEAD reaches a handler without a token; no answer shows a token; no body, head, connection or rate is unbounded.
 //!
-//! **To add a route**: a handler with its `utoipa::path` in `read` or `write`, and its line in `routes`.
+//! **To add a route**: a handler with its `utoipa::path` in `read`, `write` or `bridges`, and its line in `routes`.
 
 pub mod auth;
+mod bridges;
 pub mod config;
 pub mod error;
 mod guard;

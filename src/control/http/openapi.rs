@@ -24,7 +24,7 @@ const ALWAYS: [(&str, &str); 3] = [
 /// More of every command.
 const COMMAND: [(&str, &str); 6] = [
     ("401", "No token, a wrong one, or this host has none: nothing was done."),
-    ("404", "No such venue, instrument, strategy or limit: nothing was done."),
+    ("404", "No such venue, instrument, strategy, limit or bridge: nothing was done."),
     ("409", "The host refuses: `kill_switch_enabled`, `agent_state_not_ready:STATE`, `limit_changed`, …"),
     ("413", "The body is longer than 64 KiB."),
     ("415", "The body is no JSON."),
@@ -93,8 +93,10 @@ fn command(operation: &mut Operation) {
             }
         }
     }
-    // A command that is taken but not yet in the journal has the same body.
-    if let Some(RefOr::T(done)) = operation.responses.responses.get_mut("200") {
+    // A command that is taken but not yet in the journal has the same body. One that is not journaled has said it itself.
+    if !operation.responses.responses.contains_key("202")
+        && let Some(RefOr::T(done)) = operation.responses.responses.get_mut("200")
+    {
         "In the journal, or in force already.".clone_into(&mut done.description);
         let mut queued = done.clone();
         "Taken; on its way to the journal. `GET /state` shows the request.".clone_into(&mut queued.description);
@@ -157,7 +159,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(commands, 13);
+        assert_eq!(commands, 16);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Edge: all routes on one page.
 
-use super::{Shared, guard, intake, openapi, read, write};
+use super::{Shared, bridges, guard, intake, openapi, read, write};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -36,6 +36,10 @@ fn table() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(write::reenable))
         .routes(routes!(write::reset_breaker))
         .routes(routes!(write::set_state))
+        .routes(routes!(bridges::bridges))
+        .routes(routes!(bridges::pause))
+        .routes(routes!(bridges::resume))
+        .routes(routes!(bridges::rebuild))
 }
 
 /// The API's document, as JSON.

@@ -7,8 +7,8 @@ use crate::control::alerts::Standing;
 use crate::control::mode::{Routing, refusals};
 use crate::control::plane::ledger::Request;
 use crate::control::plane::view::{
-    Agent, Enablement, ExecutionState, Exposure, Heartbeat, KillSwitch, Limit, Mode, Process, ScopeNow, Situation,
-    Transition, iso,
+    Agent, BridgeNow, Enablement, ExecutionState, Exposure, Heartbeat, KillSwitch, Limit, Mode, Process, ScopeNow,
+    Situation, Transition, iso,
 };
 use crate::control::runbook;
 use crate::types::decimal::format_decimal;
@@ -101,6 +101,12 @@ bodies! {
         size: Amount,
         /// Seconds until it counts no more.
         ttl_seconds: TtlSeconds,
+    }
+    /// The rebuilding of a bridge's store.
+    RebuildOrder, r#"{"force": false, "reason": "entries were deleted by hand"}"# {
+        /// Also if consumer groups of the stream are lost by it.
+        #[serde(default)]
+        force: bool,
     }
     /// A trading state.
     SetState, r#"{"state": "reducing", "reason": "news in ten minutes"}"# {
@@ -252,6 +258,13 @@ pub struct State {
     pub alerts: Vec<Standing>,
     /// The last commands, the newest first.
     pub requests: Vec<Request>,
+}
+
+/// The bridges that are on.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct BridgesNow {
+    /// By name.
+    pub bridges: Vec<BridgeNow>,
 }
 
 /// The alerts that stand.

@@ -16,19 +16,21 @@
 //! - **A full command lane refuses** with [`Refused::Busy`]; it never waits and never drops in silence.
 //! - The same request number never comes twice from one plane: repeats are answered by the plane itself.
 
+pub mod bridge;
 pub mod command;
 pub mod ledger;
 pub mod scope;
 pub mod scrape;
 pub mod view;
 
+pub use bridge::{BridgeAction, BridgeOrder};
 pub use command::{Accepted, Action, Command, Opinion, Refused};
 pub use scope::ScopeId;
 pub use scrape::Scrape;
 
 use crate::event::risk::OperatorOutcome;
 use crate::types::time::UnixNanos;
-use view::{Agent, Enablement, Heartbeat, InstrumentSetting, Limit, MarketNow, Process, Situation};
+use view::{Agent, BridgeNow, Enablement, Heartbeat, InstrumentSetting, Limit, MarketNow, Process, Situation};
 
 /// A command in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,13 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// [`Refused`]; then nothing has changed.
     fn command(&self, command: &Command) -> Result<Accepted, Refused>;
+
+    /// Asks something of the bridge `name`, or says why not; how it stands now. A pause and a resumption are in force then, a
+    /// rebuilding is on its way ([`BridgeNow::rebuild_asked`]).
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing has changed.
+    fn bridge(&self, name: &str, order: &BridgeOrder) -> Result<BridgeNow, Refused>;
 
     /// Takes an outside agent's signal, or says why not. Accepted means that it is on its way into the sequence.
     ///

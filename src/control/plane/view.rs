@@ -49,12 +49,24 @@ impl Heartbeat {
     }
 }
 
+/// Who paused a bridge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PausedNow {
+    /// Who.
+    pub who: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    #[schema(format = DateTime)]
+    pub since: Option<String>,
+}
+
 /// A bridge to a store outside.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct BridgeNow {
     /// `redis`, `postgres`.
     pub name: String,
-    /// `connecting`, `catching_up`, `current`, `waiting` or `ended`.
+    /// `connecting`, `catching_up`, `current`, `waiting`, `ended` or `paused`.
     pub state: String,
     /// The last sequence that the store has for sure; null until it was asked.
     pub sequence: Option<u64>,
@@ -84,6 +96,16 @@ pub struct BridgeNow {
     pub trouble: String,
     /// What the store's settings put at risk.
     pub warnings: Vec<String>,
+    /// Who paused it; null if nobody did. It may still be at its last batch while `state` is not `paused`.
+    pub paused: Option<PausedNow>,
+    /// Consumer groups of the stream, which a rebuilding takes away.
+    pub groups: Vec<String>,
+    /// A rebuilding was asked for and is not begun yet.
+    pub rebuild_asked: bool,
+    /// Rebuildings begun since the start.
+    pub rebuilds: u64,
+    /// Why the last rebuilding that was asked for was not begun; empty if it was.
+    pub rebuild_refused: String,
 }
 
 /// What comes in over Redis.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use tickpath::control::plane::view::{
-    Agent, Enablement, ExecutionState, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, MarketNow, Mode, Process,
-    Situation, Transition,
+    Agent, BridgeNow, Enablement, ExecutionState, Heartbeat, KillSource, KillSwitch, Limit, LimitChange, MarketNow,
+    Mode, PausedNow, Process, Situation, Transition, iso,
 };
-use tickpath::control::plane::{Accepted, Action, Command, Host, Journaled, Opinion, Refused, ScopeId, Scrape};
+use tickpath::control::plane::{
+    Accepted, Action, BridgeAction, BridgeOrder, Command, Host, Journaled, Opinion, Refused, ScopeId, Scrape,
+};
 use tickpath::event::input::GateReason;
 use tickpath::event::operator::Scope;
 use tickpath::event::risk::OperatorOutcome;
@@ -48,12 +50,25 @@ pub struct Inside {
     pub journal_stalled: bool,
     /// The lane takes no more commands.
     pub lane_full: bool,
+    /// Its bridges.
+    pub bridges: Vec<BridgeNow>,
     /// Commands that were taken, in order.
     pub taken: Vec<Command>,
     /// The journal: request to sequence.
     journal: BTreeMap<u64, u64>,
     sequence: u64,
     transition: Option<Transition>,
+}
+
+/// A bridge that has all.
+fn bridge(name: &str) -> BridgeNow {
+    BridgeNow {
+        name: name.to_owned(),
+        state: "current".to_owned(),
+        sequence: Some(1000),
+        lag_events: Some(0),
+        ..BridgeNow::default()
+    }
 }
 
 /// The host.
@@ -86,6 +101,7 @@ impl Default for Desk {
             agent_down: None,
             journal_stalled: false,
             lane_full: false,
+            bridges: ["redis", "postgres"].map(bridge).to_vec(),
             taken: Vec::new(),
             journal: BTreeMap::new(),
             sequence: 1000,
@@ -245,7 +261,7 @@ impl Host for Desk {
             live: inside.live,
             faults: inside.faults.clone(),
             warnings: vec!["redis may evict queues".to_owned()],
-            bridges: Vec::new(),
+            bridges: inside.bridges.clone(),
             intake: None,
             agents: None,
         }
@@ -283,6 +299,32 @@ impl Host for Desk {
 
     fn command(&self, command: &Command) -> Result<Accepted, Refused> {
         self.inside().take(command)
+    }
+
+    fn bridge(&self, name: &str, order: &BridgeOrder) -> Result<BridgeNow, Refused> {
+        let mut inside = self.inside();
+        let known = inside.bridges.iter().map(|bridge| bridge.name.clone()).collect();
+        let given = name.to_owned();
+        let Some(bridge) = inside.bridges.iter_mut().find(|bridge| bridge.name == name) else {
+            return Err(Refused::Unknown { what: "bridge", given, known });
+        };
+        match order.action {
+            BridgeAction::Pause => {
+                let (who, reason) = (order.who.clone(), order.reason.clone());
+                bridge.paused = Some(PausedNow { who, reason, since: iso(NOW) });
+                "paused".clone_into(&mut bridge.state);
+            }
+            BridgeAction::Resume => {
+                bridge.paused = None;
+                "current".clone_into(&mut bridge.state);
+            }
+            BridgeAction::Rebuild { force: false } if !bridge.groups.is_empty() => {
+                let message = format!("consumer groups: {}", bridge.groups.join(", "));
+                return Err(Refused::Conflict { reason: "has_consumer_groups", message });
+            }
+            BridgeAction::Rebuild { .. } => bridge.rebuilds += 1,
+        }
+        Ok(bridge.clone())
     }
 
     fn opinion(&self, _: &Opinion) -> Result<Accepted, Refused> {

@@ -72,6 +72,34 @@ fn kill_recover_and_limits_reach_the_host() {
 }
 
 #[test]
+fn bridges_are_shown_paused_and_rebuilt() {
+    let stand = Stand::new();
+    check(&stand, &["bridge", "status"], 0, &["redis", "postgres", "current", "1000"]);
+    let pause = ["bridge", "pause", "redis", "--reason", "the server moves"];
+    check(&stand, &pause, 0, &["bridge redis paused", "sequence 1000"]);
+    check(&stand, &["bridge", "status"], 0, &["paused by ada since 2026-01-02T", "the server moves"]);
+    let (_, text) = verb(&stand, &["bridge", "status", "--json"]);
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["bridges"][0]["paused"]["who"], "ada", "{value}");
+    check(&stand, &["bridge", "resume", "redis", "--reason", "it is there"], 0, &["bridge redis resumed"]);
+    assert_eq!(stand.desk.inside().bridges[0].paused, None);
+    check(&stand, &["bridge", "rebuild", "postgres", "--reason", "x"], 0, &["bridge postgres rebuilds"]);
+    stand.desk.inside().bridges[0].groups = vec!["desk".to_owned()];
+    check(&stand, &["bridge", "rebuild", "redis", "--reason", "x"], 6, &["409 has_consumer_groups", "desk"]);
+    check(&stand, &["bridge", "rebuild", "redis", "--reason", "x", "--force"], 0, &["bridge redis rebuilds"]);
+    check(&stand, &["bridge", "rebuild", "nats", "--reason", "x"], 2, &["no bridge `nats`", "redis, postgres"]);
+    check(&stand, &["bridge", "pause", "nats", "--reason", "x"], 6, &["404 unknown_bridge", "redis, postgres"]);
+    check(&stand, &["bridge", "pause", "../kill", "--reason", "x"], 2, &["is no name of a bridge"]);
+    check(&stand, &["bridge", "pause", "redis"], 2, &["--reason"]);
+    for path in ["pause", "resume", "rebuild"].map(|verb| format!("/bridges/redis/{verb}")) {
+        let headers = [("X-Operator", "ada"), ("Content-Type", "application/json")];
+        let reply = stand.call("POST", &path, &headers, r#"{"reason": "x"}"#);
+        assert_eq!(reply.status, 401, "{path}");
+    }
+    assert_eq!(stand.desk.effects(), 0, "no command of the sequence");
+}
+
+#[test]
 fn wrong_arguments_are_told_before_anything_is_sent() {
     let stand = Stand::new();
     check(&stand, &["recover"], 2, &["--reason"]);
