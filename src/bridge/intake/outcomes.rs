@@ -80,7 +80,7 @@ async fn session(client: &Client, keys: &Keys, pool: &Pool, written: &mut u64) -
         match serde_json::from_slice::<Task>(&item) {
             Ok(task) => write(pool, &task).await?,
             Err(error) => {
-                tracing::warn!("intake: an item of `{}` is no outcome, and is left out: {error}", keys.outcomes)
+                tracing::warn!("intake: an item of `{}` is no outcome, and is left out: {error}", keys.outcomes);
             }
         }
         let mut remove = redis::cmd("LREM");
