@@ -8,14 +8,15 @@ use crate::redis_server::RedisServer;
 use crate::support::{arg, tickpath};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 const TOKEN: &str = "canary-5d7e-token";
 
 /// A host that runs until it is told to end, and its control plane.
 struct Host {
-    child: Child,
+    /// `None` = it was told to end.
+    child: Option<Child>,
     url: String,
 }
 
@@ -23,7 +24,7 @@ impl Host {
     fn start(journal: &Path, environment: &[(&str, &str)]) -> Self {
         let bind = format!("127.0.0.1:{}", free_port());
         let child = tickpath()
-            .args(["run", "--plain", "--json", "--speed", "20x", "--events", "0", "--journal", arg(journal)])
+            .args(["run", "--plain", "--json", "--speed", "1x", "--events", "0", "--journal", arg(journal)])
             .env("TICKPATH__HTTP__BIND", &bind)
             .env("TICKPATH_ADMIN_TOKEN", TOKEN)
             .envs(environment.iter().copied())
@@ -31,7 +32,7 @@ impl Host {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { child, url: format!("http://{bind}") }
+        Self { child: Some(child), url: format!("http://{bind}") }
     }
 
     fn verb(&self, token: &str, args: &[&str]) -> (Option<i32>, String) {
@@ -58,7 +59,7 @@ impl Host {
     #[track_caller]
     fn wait(&self, name: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let (begun, mut text) = (Instant::now(), String::new());
-        while begun.elapsed() < Duration::from_secs(60) {
+        while begun.elapsed() < Duration::from_mins(1) {
             let (status, told) = self.verb(TOKEN, &["status", "--json"]);
             if status == Some(0) {
                 let value: Value = serde_json::from_str(&told).unwrap();
@@ -77,10 +78,20 @@ impl Host {
         self.wait(name, "current", |b| b["state"] == "current" && b["sequence"].as_u64() >= Some(at_least))
     }
 
-    fn end(self) -> (u64, String) {
-        assert!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap().success());
-        let (summary, errors) = end(self.child);
+    fn end(mut self) -> (u64, String) {
+        let child = self.child.take().unwrap();
+        bridge_postgres::stop(&child);
+        let (summary, errors) = end(child);
         (summary["last_sequence"].as_u64().unwrap(), errors)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Of a test that failed: it would run for ever.
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill().and_then(|()| child.wait());
+        }
     }
 }
 
