@@ -10,6 +10,7 @@ use crate::redis_server::RedisServer;
 use hdrhistogram::Histogram;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicU64;
@@ -238,8 +239,8 @@ fn tell(rounds: &[Vec<(Kind, Histogram<u64>)>], dropped: usize, measured: &Measu
         });
         let [p50, p99, p999] = FIGURES.map(|(_, figure)| if pooled.is_empty() { f64::NAN } else { figure(&pooled) });
         let name = if kind == Kind::Off { "mirrors off (last block ÷ first)" } else { kind.name() };
-        table += &format!("| {name} | {} | {} |", pooled.len(), ratios.each_ref().map(Ratios::text).join(" | "));
-        table += &format!(" {p50:.0}, {p99:.0}, {p999:.0} ns |\n");
+        let texts = ratios.each_ref().map(Ratios::text).join(" | ");
+        writeln!(table, "| {name} | {} | {texts} | {p50:.0}, {p99:.0}, {p999:.0} ns |", pooled.len()).unwrap();
         rows.push(json!({
             "what": kind.name(), "samples": pooled.len(), "p50_ns": p50, "p99_ns": p99, "p999_ns": p999,
             "p50_ratio": ratios[0].json(), "p99_ratio": ratios[1].json(), "p999_ratio": ratios[2].json(),

@@ -5,6 +5,7 @@ use crate::measure::{Ratios, median, moved, pin, report, setting, two_cores};
 use crate::redis_server::RedisServer;
 use crate::support::{arg, tickpath};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -201,7 +202,7 @@ fn command(words: &[&str]) -> Vec<u8> {
 
 /// Reads so many lines of an answer.
 fn read_lines(stream: &mut TcpStream, lines: u64) {
-    let (mut buffer, mut got) = ([0; 64 << 10], 0);
+    let (mut buffer, mut got) = (vec![0; 64 << 10], 0);
     while got < lines {
         let n = stream.read(&mut buffer).unwrap();
         assert!(n > 0 && !buffer[..n].starts_with(b"-"), "{}", String::from_utf8_lossy(&buffer[..n]));
@@ -282,7 +283,7 @@ fn events_a_second_beside_redis_benchmark() {
     let mut rows = Vec::new();
     for (at, name) in contestants.iter().map(|(name, _)| *name).chain([floor_name]).enumerate() {
         let (rival, floor, speed) = (ratios(at, 2), ratios(at, 4), median(speeds[at].clone()));
-        table += &format!("| {name} | {speed:.0} | {} | {} |\n", rival.text(), floor.text());
+        writeln!(table, "| {name} | {speed:.0} | {} | {} |", rival.text(), floor.text()).unwrap();
         rows.push(json!({ "what": name, "events_per_second": speed, "to_redis_benchmark": rival.json(), "to_floor": floor.json() }));
     }
     let facts = json!({
