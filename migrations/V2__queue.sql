@@ -4,10 +4,17 @@
 -- - two count the quota before either has claimed: claims of one kind that has a quota take turns;
 -- - the time of a long transaction's beginning looks like an old claim: the clock is read, not `now()`;
 -- - a worker that was too slow ends a step that another has by now: to move a step, its claim must be named, by who and when.
+--
+-- A database may have functions of these names already: those stay as they are. Times are compared in UTC, also where a table of
+-- others has them without a zone.
 
 -- How many steps of a kind may be claimed today (UTC) yet; NULL = no quota. A quota that cannot be read lets nothing pass.
+DO $make$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.proname = 'ops_quota_left' AND p.pronamespace = 'public'::regnamespace) THEN
+        EXECUTE $function$
 CREATE FUNCTION public.ops_quota_left(wanted_kind text) RETURNS bigint LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, public, pg_temp AS $$
+    SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     quota jsonb;
     daily bigint;
@@ -26,12 +33,19 @@ BEGIN
     SELECT count(*) INTO used FROM public.ops_mission_steps s
         WHERE s.kind = wanted_kind AND s.claimed_at >= today;
     RETURN greatest(daily - used, 0);
-END $$;
+END $$
+        $function$;
+    END IF;
+END $make$;
 
 -- Claims the oldest open step of a kind for a worker; no row if there is none, or the day's quota is used up. A claim older
 -- than 10 minutes that was never begun is open again.
+DO $make$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.proname = 'ops_claim_step' AND p.pronamespace = 'public'::regnamespace) THEN
+        EXECUTE $function$
 CREATE FUNCTION public.ops_claim_step(wanted_kind text, worker text) RETURNS SETOF public.ops_mission_steps
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     chosen public.ops_mission_steps.id%TYPE;
 BEGIN
@@ -59,13 +73,20 @@ BEGIN
         SET status = 'claimed', claimed_by = worker, claimed_at = clock_timestamp(), updated_at = clock_timestamp()
         WHERE s.id = chosen
         RETURNING s.*;
-END $$;
+END $$
+        $function$;
+    END IF;
+END $make$;
 
 -- Moves a claimed step on (`running`, `completed`, `failed`, or `queued` to give it back); false if the claim is not this
 -- worker's any more.
+DO $make$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.proname = 'ops_move_step' AND p.pronamespace = 'public'::regnamespace) THEN
+        EXECUTE $function$
 CREATE FUNCTION public.ops_move_step(
     step_id public.ops_mission_steps.id%TYPE, worker text, of_claim timestamptz, new_status text, new_result jsonb DEFAULT NULL
-) RETURNS boolean LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp AS $$
+) RETURNS boolean LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 BEGIN
     UPDATE public.ops_mission_steps s
         SET status = new_status,
@@ -73,4 +94,7 @@ BEGIN
             updated_at = clock_timestamp()
         WHERE s.id = step_id AND s.claimed_by = worker AND s.claimed_at = of_claim AND s.status IN ('claimed', 'running');
     RETURN FOUND;
-END $$;
+END $$
+        $function$;
+    END IF;
+END $make$;

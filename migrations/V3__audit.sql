@@ -198,6 +198,8 @@ BEGIN
         -- For each row: partitions get this one by themselves, so it holds for a partition that is named directly too.
         EXECUTE format('CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON tickpath.%I FOR EACH ROW EXECUTE FUNCTION tickpath.refuse_change()', name);
         EXECUTE format('CREATE TRIGGER keep_all BEFORE TRUNCATE ON tickpath.%I FOR EACH STATEMENT EXECUTE FUNCTION tickpath.refuse_change()', name);
+        -- Also in a session that says that it replicates.
+        EXECUTE format('ALTER TABLE tickpath.%I ENABLE ALWAYS TRIGGER keep_rows, ENABLE ALWAYS TRIGGER keep_all', name);
     END LOOP;
 END $$;
 
@@ -219,7 +221,15 @@ BEGIN
     FOR day IN SELECT d::date FROM generate_series(first::timestamp, last::timestamp, interval '1 day') AS d LOOP
         FOREACH parent IN ARRAY tickpath.audit_tables() LOOP
             name := parent || '_' || to_char(day, 'YYYYMMDD');
-            CONTINUE WHEN to_regclass(format('tickpath.%I', name)) IS NOT NULL;
+            CONTINUE WHEN EXISTS (
+                SELECT FROM pg_inherits i
+                WHERE i.inhparent = format('tickpath.%I', parent)::regclass
+                  AND i.inhrelid = to_regclass(format('tickpath.%I', name))
+            );
+            IF to_regclass(format('tickpath.%I', name)) IS NOT NULL THEN
+                RAISE EXCEPTION 'make_partitions: tickpath.% is there, and is no partition of tickpath.% (any more): attach it again, or give it another name',
+                    name, parent USING ERRCODE = 'object_not_in_prerequisite_state';
+            END IF;
             -- Made apart and attached: that stops neither readers nor writers of the table.
             EXECUTE format('CREATE TABLE tickpath.%I (LIKE tickpath.%I INCLUDING DEFAULTS INCLUDING STORAGE)', name, parent);
             EXECUTE format(
@@ -227,6 +237,7 @@ BEGIN
                 parent, name, day::timestamptz, (day + 1)::timestamptz
             );
             EXECUTE format('CREATE TRIGGER keep_all BEFORE TRUNCATE ON tickpath.%I FOR EACH STATEMENT EXECUTE FUNCTION tickpath.refuse_change()', name);
+            EXECUTE format('ALTER TABLE tickpath.%I ENABLE ALWAYS TRIGGER keep_rows, ENABLE ALWAYS TRIGGER keep_all', name);
             made := made + 1;
         END LOOP;
     END LOOP;

@@ -8,6 +8,7 @@ CREATE FUNCTION tickpath.grant_roles() RETURNS SETOF text LANGUAGE plpgsql SET s
 DECLARE
     wanted text;
     command text;
+    numbers text;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['tickpath_writer', 'tickpath_reader', 'tickpath_admin'] LOOP
         IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = wanted) THEN
@@ -37,6 +38,23 @@ BEGIN
         'GRANT INSERT, UPDATE ON public.task_queue, public.ops_missions, public.ops_mission_steps TO tickpath_writer',
         'GRANT INSERT, UPDATE, DELETE ON public.ops_policy, public.ops_reaction_rules TO tickpath_admin'
     ] LOOP
+        BEGIN
+            EXECUTE command;
+        EXCEPTION
+            WHEN insufficient_privilege OR undefined_object OR invalid_grant_operation THEN
+                RETURN NEXT command;
+        END;
+    END LOOP;
+    -- The agents' tables may be older than this, with numbers from a sequence whose use must be granted apart.
+    FOR numbers IN
+        SELECT DISTINCT s.name
+        FROM pg_class c
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            CROSS JOIN LATERAL (SELECT pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS name) s
+        WHERE c.relnamespace = 'public'::regnamespace AND s.name IS NOT NULL
+          AND c.relname IN ('agent_events', 'agent_heartbeats', 'ops_agent_events', 'ops_outcomes', 'ops_missions', 'ops_mission_steps')
+    LOOP
+        command := format('GRANT USAGE ON SEQUENCE %s TO tickpath_writer', numbers);
         BEGIN
             EXECUTE command;
         EXCEPTION

@@ -50,6 +50,16 @@ pub struct Place {
     pub what: &'static str,
 }
 
+impl Place {
+    /// For programs: `name`, `kind`, `written_by`, `message` (`null` if there is none), `for`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let message = Some(self.message).filter(|name| !name.is_empty());
+        serde_json::json!({
+            "name": self.name, "kind": self.kind.name(), "written_by": self.flow.name(), "message": message, "for": self.what,
+        })
+    }
+}
+
 const fn at(name: &'static str, kind: Kind, flow: Flow, message: &'static str, what: &'static str) -> Place {
     Place { name, kind, flow, message, what }
 }
@@ -138,6 +148,7 @@ pub const PLACES: &[Place] = &[
     ),
     at("binaryrogue:tasks:attempts:{host}", Kind::Hash, Flow::Out, "", "how often a task was begun, by its id"),
     at("binaryrogue:tasks:done:{task_id}", Kind::Text, Flow::Out, "task", "the outcome, for seven days"),
+    at("binaryrogue:tasks:claim:{task_id}", Kind::Text, Flow::Out, "", "which host does it"),
     at("binaryrogue:tasks:outcomes:{host}", Kind::List, Flow::Out, "task", "outcomes on their way to PostgreSQL"),
     at("binaryrogue:tasks:dead", Kind::List, Flow::Out, "dead_letter", "tasks that were given up"),
     // Engine and agents

@@ -70,8 +70,8 @@ impl Outbox {
             }
             let sent: Result<redis::Value, _> = pipe.query_async(connection).await;
             if let Err(error) = sent {
-                // A server that refuses would refuse again, and the messages beside it were told.
-                if error.code().is_some() || error.to_string().contains("WRONGTYPE") {
+                // What is there with another type is there for ever; everything else may be mended, and is tried again.
+                if error.to_string().contains("WRONGTYPE") {
                     self.0.pop_front();
                 }
                 return Err(error.into());

@@ -69,8 +69,16 @@ impl Reducer {
 
     /// What an earlier start had bound.
     pub fn recall(&mut self, reduced: BTreeMap<String, Bound>) {
+        let settings = self.host.settings();
         for (instrument, bound) in reduced {
             self.kept.insert(instrument.clone(), bound.clone());
+            // It was kept before it was journaled: what did not come so far, or was in another journal, binds nothing.
+            let is_ours = |s: &InstrumentSetting| {
+                s.instrument == instrument && s.who == SUPERVISOR && s.state == ScopeState::Reducing
+            };
+            if settings.as_ref().is_some_and(|all| !all.iter().any(is_ours)) {
+                continue;
+            }
             self.bound.entry(instrument).or_insert(Now { bound, asked: None, lift: None });
         }
     }

@@ -54,6 +54,9 @@ impl Host for Desk {
     fn situation(&self) -> Situation {
         Situation { scopes: self.0.lock().unwrap().scopes.clone(), ..Situation::unknown("h", Mode::Paper) }
     }
+    fn journaled_before(&self, _: u64) -> Option<Journaled> {
+        None
+    }
     fn bridge(&self, name: &str, _: &BridgeOrder) -> Result<BridgeNow, Refused> {
         Err(Refused::Unknown { what: "bridge", given: name.to_owned(), known: Vec::new() })
     }

@@ -229,8 +229,9 @@ impl Supervisor<'_> {
     /// An alert that nothing has to be remembered of.
     fn tell_alert(&mut self, about: &str, level: Level, message: &str) {
         let (alerts, alert) = self.alert(level, message);
-        // A field that is never there: that it is gone says that this was told, if it was tried.
-        self.outbox.push(Item::new(format!("told:{about}"), None).tell(alerts, &alert));
+        // By its time: after an answer that never came, the field says whether it was told.
+        let value = Some(alert.head.timestamp.clone().into_owned());
+        self.outbox.push(Item::new(format!("told:{about}"), value).tell(alerts, &alert));
     }
 
     fn over(&mut self, agent: &str, message: &str) {

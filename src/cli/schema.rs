@@ -13,8 +13,11 @@ pub struct SchemaArgs {
     /// Print the page of channels, keys, tables and fields (Markdown) instead.
     #[arg(long, conflicts_with = "message")]
     pub page: bool,
+    /// Print the channels, keys and tables as one JSON array instead, for programs.
+    #[arg(long, conflicts_with_all = ["message", "page"])]
+    pub places: bool,
     /// Write a file for each message, and the page, into this folder.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["message", "page"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["message", "page", "places"])]
     pub dir: Option<PathBuf>,
 }
 
@@ -29,6 +32,10 @@ fn text_of(message: &schema::Message) -> Result<Value, Failure> {
 pub fn main(args: &SchemaArgs) -> Result<Code, Failure> {
     if args.page {
         crate::say!("{}", places::page().trim_end());
+        return Ok(Code::Ok);
+    }
+    if args.places {
+        crate::say!("{:#}", Value::Array(places::PLACES.iter().map(places::Place::to_json).collect()));
         return Ok(Code::Ok);
     }
     if let Some(dir) = &args.dir {

@@ -74,6 +74,9 @@ crate::code_enum! {
 pub const WHO_BYTES: usize = 48;
 /// Bytes of a ticket's name.
 pub const TICKET_BYTES: usize = 32;
+/// In `limit` of a [`OperatorAction::SetState`]: the state is only made stricter, never looser. What a program wants must not lift
+/// what a person set, whatever was set in between.
+pub const STRICTER: u8 = 1;
 /// Bytes of a trace; longer ones are refused at the edge, never cut.
 pub const TRACE_BYTES: usize = 56;
 /// Bytes of a reason.

@@ -166,7 +166,7 @@ impl Totals {
     }
 
     #[inline]
-    fn venue(&self, kind: VenueKind) -> ScopeState {
+    pub(super) fn venue(&self, kind: VenueKind) -> ScopeState {
         // A code beyond the table cannot be; if it were, it would be halted.
         self.venues.get(usize::from(kind.code())).copied().unwrap_or(ScopeState::Halted)
     }

@@ -10,7 +10,7 @@ use super::instrument::{State, Target};
 use super::limits::LimitBook;
 use super::stage::RiskStage;
 use crate::event::input::Input;
-use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
+use crate::event::operator::{OperatorAction, OperatorCommand, STRICTER, Scope, ScopeState};
 use crate::event::risk::OperatorOutcome;
 use crate::types::instrument::VenueKind;
 use crate::types::time::NO_TIME;
@@ -288,17 +288,19 @@ impl RiskStage {
 
     fn set_state(&mut self, command: &OperatorCommand, scope: Scope, input: &Input) {
         let to = command.state().unwrap_or(ScopeState::Halted);
+        let stricter = command.limit == STRICTER;
+        let after = |now: ScopeState| if stricter { now.max(to) } else { to };
         match scope {
-            Scope::Host => self.totals.host = to,
-            Scope::Strategy => self.totals.strategy = to,
+            Scope::Host => self.totals.host = after(self.totals.host),
+            Scope::Strategy => self.totals.strategy = after(self.totals.strategy),
             Scope::Venue => {
                 if let Some(kind) = venue_of(command) {
-                    self.totals.set_venue(kind, to);
+                    self.totals.set_venue(kind, after(self.totals.venue(kind)));
                 }
             }
             Scope::Instrument => {
                 if let Some(state) = self.states.get_mut(input.instrument.index()) {
-                    state.trading = to;
+                    state.trading = after(state.trading);
                 }
             }
         }

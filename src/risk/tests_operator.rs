@@ -4,7 +4,7 @@ use super::code;
 use super::config::{Config, InstrumentLimits, Limits};
 use super::testing::{Bench, NONE, answer, config, instrument, wide};
 use crate::event::input::GateReason;
-use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
+use crate::event::operator::{OperatorAction, OperatorCommand, STRICTER, Scope, ScopeState};
 use crate::event::report::ExecType;
 use crate::event::risk::{OperatorOutcome, RiskSection, Verdict, marks};
 use crate::event::signal::Direction;
@@ -127,6 +127,29 @@ fn a_static_reference_can_be_configured() {
     assert_eq!(with("100"), (Approved, 0));
     assert_eq!(with("98"), (Refused, code::static_collar));
     assert_eq!(with("99.5"), (Refused, super::check::UNKNOWN), "not to be expressed in this instrument's prices");
+}
+
+#[test]
+fn what_a_program_tightens_never_loosens_what_a_person_set() {
+    use ScopeState::{Active, Halted, Reducing};
+    for scope in [Scope::Host, Scope::Venue, Scope::Instrument, Scope::Strategy] {
+        for (set, wanted, then) in [
+            (Active, Reducing, Reducing),
+            (Active, Halted, Halted),
+            (Reducing, Halted, Halted),
+            (Halted, Reducing, Halted),
+            (Halted, Halted, Halted),
+        ] {
+            let mut bench = bench(|_| {});
+            let id = if scope == Scope::Instrument { ID } else { NONE };
+            let scope_id = if scope == Scope::Venue { u32::from(VenueKind::Simulated.code()) } else { 0 };
+            let command = OperatorCommand::new(OperatorAction::SetState, scope, "ann", "test");
+            bench.command(id, &OperatorCommand { state: set.code(), scope_id, ..command });
+            let tighten = OperatorCommand { state: wanted.code(), scope_id, limit: STRICTER, ..command };
+            assert_eq!(bench.command(id, &tighten).outcome(), Accepted);
+            assert_eq!(bench.quote(0, 99, 101).trading_state(), then, "{scope}: {set:?}, then {wanted:?}");
+        }
+    }
 }
 
 #[test]

@@ -5,11 +5,11 @@ use super::cores;
 use crate::acp::names::Names;
 use crate::agent::config::AgentsConfig;
 use crate::agent::exposure::Exposure;
-use crate::agent::ledger::{self, Postgres};
+use crate::agent::ledger::Postgres;
 use crate::agent::run::{self, Setup};
+use crate::bridge::postgres::address::Address;
 use crate::control::plane::Host;
 use crate::control::plane::view::WatchNow;
-use crate::control::secret;
 use redis::Client;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,8 @@ pub struct Prepared {
     pub names: Names,
     /// Whom to watch, …
     pub config: AgentsConfig,
+    /// The database of their history, if there is one.
+    pub history: Option<Address>,
 }
 
 /// The agents at work. Dropping it ends them, with their last words.
@@ -35,15 +37,8 @@ pub struct Agents {
 }
 
 /// Where heartbeats are kept, if somewhere. What cannot be is told: it is only history.
-fn history() -> Option<Postgres> {
-    let url = match secret::load(ledger::URL_VARIABLE, |name| std::env::var_os(name)) {
-        Ok(url) => url?,
-        Err(error) => {
-            tracing::warn!("agents: heartbeats are not kept: {error}");
-            return None;
-        }
-    };
-    let made = Postgres::new(&url.secret);
+fn history(address: Option<&Address>) -> Option<Postgres> {
+    let made = Postgres::new(address?);
     made.map_err(|trouble| tracing::warn!("agents: heartbeats are not kept: {trouble}")).ok()
 }
 
@@ -62,13 +57,13 @@ impl Agents {
             now: Arc::clone(&agents.now),
             end: Arc::clone(&agents.end),
         };
-        let (client, now) = (prepared.client, Arc::clone(&agents.now));
+        let (client, address, now) = (prepared.client, prepared.history, Arc::clone(&agents.now));
         // By this name a panic ends the thread, not the host.
         let thread = std::thread::Builder::new().name(format!("{THREAD}agents")).spawn(move || {
             cores::lower_this_thread();
             let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(run::run(setup, client, history()));
+                runtime.block_on(run::run(setup, client, history(address.as_ref())));
                 // A name that is still looked up is not waited for.
                 runtime.shutdown_background();
                 Ok::<_, std::io::Error>(())

@@ -8,6 +8,7 @@ use super::recorder::View;
 use super::sampling::StageSampler;
 use super::sight::HostSight;
 use crate::acp::names::Names;
+use crate::agent::config::AgentsConfig;
 use crate::bridge::config::{PostgresConfig, RedisConfig};
 use crate::bridge::postgres::address::{self, Address};
 use crate::bridge::redis::outgoing::Sources;
@@ -135,7 +136,8 @@ impl Prepared {
             .and_then(|names| names.with_aism(&redis.aism_prefix))
             .ok_or_else(|| ConfigError::room("redis", "prefix and host name must be words"))?;
         if live {
-            redis::connect::fit_for_live(&client).map_err(|e| BridgeError::Unfit(e.to_string()))?;
+            redis::connect::fit_for_live(&client, &format!("{}:fit", names.events()))
+                .map_err(|e| BridgeError::Unfit(e.to_string()))?;
         }
         Ok((client, names, redis.clone()))
     }
@@ -153,16 +155,21 @@ impl Prepared {
     /// What the agents' watch and the intake need, if there is a store for them.
     pub fn outside(&self, config: &Config) -> outside::Prepared {
         let Some((client, names, redis)) = &self.redis else { return outside::Prepared::default() };
+        // Who may move positions must be missed when he falls silent, also one who was never heard.
+        let mut watch = config.agents.watch.clone();
+        watch.extend(config.intake.agents.iter().filter(|name| !config.agents.watch.contains(name)).cloned());
         let agents = config.agents.enabled.then(|| agents::Prepared {
             client: client.clone(),
             names: names.clone(),
-            config: config.agents.clone(),
+            config: AgentsConfig { watch, ..config.agents.clone() },
+            history: self.postgres.as_ref().map(|(address, _)| address.clone()),
         });
         let intake = config.intake.enabled.then(|| intake::Prepared {
             client: client.clone(),
             names: names.clone(),
             config: config.intake.clone(),
             audit_length: redis.audit_length,
+            outcomes: self.postgres.as_ref().map(|(address, _)| address.clone()),
         });
         outside::Prepared { agents, intake }
     }

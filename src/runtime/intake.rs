@@ -8,6 +8,7 @@ use crate::bridge::intake::desk::{Desk, Noted};
 use crate::bridge::intake::keys::Keys;
 use crate::bridge::intake::run;
 use crate::bridge::intake::status::Status;
+use crate::bridge::postgres::address::Address;
 use crate::control::plane::Host;
 use redis::Client;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Prepared {
     pub config: IntakeConfig,
     /// Entries of the audit stream that are kept.
     pub audit_length: u64,
+    /// The database where outcomes of tasks are kept, if there is one.
+    pub outcomes: Option<Address>,
 }
 
 impl Prepared {
@@ -40,7 +43,7 @@ impl Prepared {
             desk,
             status: Arc::clone(&status),
             audit_length: self.audit_length,
-            keeps_outcomes: false,
+            outcomes: self.outcomes,
             end: Arc::clone(&end),
         };
         let told = Arc::clone(&status);

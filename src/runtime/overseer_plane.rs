@@ -580,10 +580,11 @@ impl Host for Overseer {
         self.market_now()
     }
 
+    fn journaled_before(&self, request: u64) -> Option<Journaled> {
+        self.journaled_before.get(&request).copied()
+    }
+
     fn journaled(&self, request: u64) -> Option<Journaled> {
-        if let Some(before) = self.journaled_before.get(&request) {
-            return Some(*before);
-        }
         let view = lock(&self.view);
         let record = view.operators.iter().rev().find(|r| r.command.request == request)?;
         let outcome = OperatorOutcome::from_code(record.outcome).unwrap_or(OperatorOutcome::NotUnderstood);

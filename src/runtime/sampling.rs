@@ -49,6 +49,8 @@ pub struct StageSampler {
     /// Between two vectors of one instrument, in market time.
     interval: Nanos,
     warm: Option<Warm>,
+    /// The process start that cannot be taken up any more: its rest is not looked at.
+    cold: Option<u64>,
     /// The last entry that was taken: process start and sequence.
     last: (u64, u64),
     market: Box<MarketSection>,
@@ -62,6 +64,7 @@ impl StageSampler {
             journal: journal.to_path_buf(),
             interval: i64::try_from(interval_ms).unwrap_or(i64::MAX / MILLIS).saturating_mul(MILLIS),
             warm: None,
+            cold: None,
             last: (0, 0),
             market: Box::new(MarketSection::zeroed()),
             features: Box::new(FeatureSection::zeroed()),
@@ -140,6 +143,9 @@ impl Sampler for StageSampler {
         self.last = here;
         let begun = if entry.input.kind == InputKind::Epoch.code() {
             self.begin(entry).map(|warm| self.warm = Some(warm))
+        } else if self.cold == Some(entry.epoch) {
+            // Each try reads the audit log from its beginning.
+            return None;
         } else if follows {
             Ok(())
         } else {
@@ -148,6 +154,7 @@ impl Sampler for StageSampler {
         };
         if let Err(cold) = begun {
             self.warm = None;
+            self.cold = Some(entry.epoch);
             tracing::info!(
                 "no candles and features of event {} and on, until the next start of the host: {cold}",
                 entry.sequence

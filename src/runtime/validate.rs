@@ -67,6 +67,17 @@ pub fn validate(config: &Config) -> Result<HostTag, ConfigError> {
     config.redis.validate().map_err(|e| ConfigError::room("redis", e))?;
     config.intake.validate().map_err(|e| ConfigError::room("intake", e))?;
     config.agents.validate().map_err(|e| ConfigError::room("agents", e))?;
+    if config.intake.enabled && !config.intake.agents.is_empty() {
+        if !config.agents.enabled {
+            let what =
+                "agents that may move positions must be watched: set [agents] enabled = true, or leave the list empty";
+            return Err(ConfigError::room("intake.agents", what));
+        }
+        if config.intake.agents.len() + config.agents.watch.len() > config.agents.agents_max {
+            let what = "more agents than [agents] agents_max has room to watch";
+            return Err(ConfigError::room("intake.agents", what));
+        }
+    }
     config.postgres.validate().map_err(|e| ConfigError::room("postgres", e))?;
     config.sim.validate().map_err(|e| ConfigError::room("sim", e))?;
     let generated = config.sim.generator.instruments.len();

@@ -143,3 +143,50 @@ fn a_folder_without_a_journal_is_told() {
     }
     check(&["export", "--journal", "x", "--what", "everything"], 2, &["bbo, trades"]);
 }
+
+#[test]
+fn schema_gives_all_one_or_says_which_there_are() {
+    let said = |args: &[&str]| -> serde_json::Value {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let all = said(&["schema"]);
+    let all = all.as_object().unwrap();
+    assert!(all.len() > 20 && all.contains_key("task"), "{:?}", all.keys().collect::<Vec<_>>());
+    for (name, schema) in all {
+        assert_eq!(&said(&["schema", name]), schema);
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
+        assert!(schema["properties"].as_object().is_some_and(|fields| !fields.is_empty()), "{name}");
+    }
+    check(&["schema", "signall"], 2, &["no message `signall`", "signal_heard", "task"]);
+    check(&["schema", "signal", "--page"], 2, &["cannot be used with"]);
+    check(
+        &["schema", "--page"],
+        0,
+        &["| `binaryrogue:tasks` | list |", "## dead-letter", "| `tickpath.fills` | table |"],
+    );
+    let places = said(&["schema", "--places"]);
+    let places = places.as_array().unwrap();
+    for place in places {
+        let names: Vec<&String> = place.as_object().unwrap().keys().collect();
+        assert_eq!(names.len(), 5, "{place}");
+        let message = &place["message"];
+        assert!(message.is_null() || all.contains_key(message.as_str().unwrap()), "{place}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let into = dir.path().join("a/b");
+    check(&["schema", "--dir", arg(&into)], 0, &["README.md"]);
+    for (name, schema) in all {
+        let text = std::fs::read_to_string(into.join(format!("{name}.schema.json"))).unwrap();
+        assert_eq!(&serde_json::from_str::<serde_json::Value>(&text).unwrap(), schema);
+    }
+    let page = std::fs::read_to_string(into.join("README.md")).unwrap();
+    for place in places {
+        assert!(page.contains(&format!("| `{}` |", place["name"].as_str().unwrap())), "{place}");
+    }
+    assert_eq!(std::fs::read_dir(&into).unwrap().count(), all.len() + 1);
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    check(&["schema", "--dir", arg(&file)], 1, &["cannot write", "file"]);
+}

@@ -1,6 +1,9 @@
 //! What outside agents send over a real Redis: taken once, done once, answered, and never in the way when it is nonsense.
 
+use crate::postgres_server::PostgresServer;
+use crate::redis_ear::Ear;
 use crate::redis_server::RedisServer;
+use crate::schemas;
 use crate::support::{arg, tickpath};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,6 +22,10 @@ struct Host {
 
 impl Host {
     fn start(server: &RedisServer, dir: &Path, name: &str) -> Self {
+        Self::start_with(server, dir, name, &[])
+    }
+
+    fn start_with(server: &RedisServer, dir: &Path, name: &str, environment: &[(&str, &str)]) -> Self {
         let journal = dir.join(name);
         let log = |what: &str| std::fs::File::create(dir.join(format!("{name}.{what}"))).unwrap();
         let child = tickpath()
@@ -28,6 +35,7 @@ impl Host {
             .env("TICKPATH__HOST__NAME", name)
             .env("TICKPATH__INTAKE__AGENTS", r#"["agent:002"]"#)
             .env("TICKPATH__INTAKE__BACKOFF_MS", "50")
+            .envs(environment.iter().copied())
             .stdout(log("out"))
             .stderr(log("err"))
             .spawn()
@@ -127,6 +135,7 @@ fn tasks_are_answered_and_those_of_others_stay_where_they_are() {
     }
     server.ask(&["LPUSH", TASKS, &task(1, "market-data", "scan_market", json!({}))]);
     server.ask(&["LPUSH", TASKS, &task(2, "", "ping", json!({}))]);
+    let ear = Ear::to(&server, &["binaryrogue:*", "aism:*"], |_, _| {});
     let mut host = Host::start(&server, dir.path(), "tickpath-1");
     host.listens(&server, 1);
 
@@ -148,6 +157,7 @@ fn tasks_are_answered_and_those_of_others_stay_where_they_are() {
         (11, "dance", json!({}), "is no action of this host"),
         (12, "target", json!({"instrument": "BTCUSDT", "size": "1", "ttl_seconds": 5}), "may not move positions"),
         (13, "resume", json!({}), "lifted by a person"),
+        (16, "cancel_all", json!({}), "may not move positions"),
         (14, "halt", json!({"scope": "planet:mars"}), "payload.scope"),
         (15, "halt", json!({"scope": "instrument:NOSUCH"}), "no such instrument"),
     ] {
@@ -167,6 +177,10 @@ fn tasks_are_answered_and_those_of_others_stay_where_they_are() {
     ] {
         server.ask(&["LPUSH", TASKS, bad]);
     }
+    // To nobody, and with a receiver that is none of it: the host's.
+    let nested = task(25, "", "ping", json!({"receiver": "agent:003"}));
+    server.ask(&["LPUSH", TASKS, &nested.replacen("\"receiver\":\"\",", "", 1)]);
+    assert_eq!(outcome(&server, 25)["status"], "completed");
     // Older than a task may be, and of tomorrow.
     for (number, at) in [(23, 1_000_000_000), (24, seconds() + 86_400)] {
         let item = task(number, "risk", "ping", json!({})).replace(&seconds().to_string(), &at.to_string());
@@ -184,12 +198,18 @@ fn tasks_are_answered_and_those_of_others_stay_where_they_are() {
     assert_eq!(left.lines().rev().collect::<Vec<_>>(), others, "in their order");
     wait("nothing is in hand", || length(&server, "binaryrogue:tasks:processing:tickpath-1") == 0);
     assert_eq!(server.ask(&["--raw", "HLEN", "binaryrogue:tasks:attempts:tickpath-1"]), "0");
+    ear.end();
+    let keys = schemas::check_keys(&server);
+    for kind in ["task", "dead_letter"] {
+        assert!(keys.get(kind).is_some_and(|count| *count >= 10), "{keys:?}");
+    }
 }
 
 #[test]
 fn commands_are_answered_queued_first_and_only_a_person_lifts_a_stop() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let dir = tempfile::tempdir().unwrap();
+    let ear = Ear::to(&server, &["binaryrogue:*", "aism:*"], |_, _| {});
     let mut host = Host::start(&server, dir.path(), "tickpath-1");
     host.listens(&server, 1);
     let commands = "aism:agent:tickpath-1.risk:commands";
@@ -226,10 +246,16 @@ fn commands_are_answered_queued_first_and_only_a_person_lifts_a_stop() {
     for part in ["transition", "response", "\"old_state\":\"active\"", "\"new_state\":\"reducing\""] {
         assert!(audit.contains(part), "{part}: {audit}");
     }
+    let heard = ear.end();
+    for channel in ["aism:engine:responses", "aism:events:state_changes"] {
+        assert!(heard.iter().any(|(on, _)| on == channel), "nothing on {channel}");
+    }
+    let keys = schemas::check_keys(&server);
+    assert!(keys["response"] == 6 && keys["dead_letter"] == 3, "{keys:?}");
     // It is in the journal, with who and why, and in force.
     let told = host.events("host.command");
     let told = told.iter().find(|event| event["data"]["state"] == "reducing").expect("the command");
-    assert_eq!((&told["data"]["who"], &told["traceId"]), (&json!("engine"), &json!("cmd-2")), "{told}");
+    assert_eq!((&told["data"]["who"], &told["traceId"]), (&json!("redis:engine"), &json!("cmd-2")), "{told}");
 }
 
 #[test]
@@ -289,6 +315,7 @@ fn a_followed_agent_s_signal_becomes_orders_with_its_trace() {
     for part in ["was sent before", "`confidence`: 1.5", "`type`", "s old", "yesterday", "not the JSON"] {
         assert!(reasons.iter().any(|reason| reason.contains(part)), "{part}: {reasons:?}");
     }
+    schemas::check_keys(&server);
     host.kill();
     assert_eq!(host.events("agent.signal").len(), before, "none of them went into the sequence");
 }
@@ -354,11 +381,59 @@ fn two_hosts_on_one_queue_do_no_task_twice() {
     for number in 1..=TASKS_ALL {
         server.ask(&["LPUSH", TASKS, &task(number, "risk", "restrict", json!({"instrument": "BTCUSDT"}))]);
     }
+    // Sent twice, as a sender does who heard no answer, and once more in other words: each is one task.
+    for number in 1..=TASKS_ALL {
+        let item = task(number, "risk", "restrict", json!({"instrument": "BTCUSDT"}));
+        server.ask(&["LPUSH", TASKS, &item.replacen(':', ": ", 1)]);
+    }
     for number in 1..=TASKS_ALL {
         outcome(&server, number);
+    }
+    wait("the queue is worked off", || length(&server, TASKS) == 0);
+    for host in ["tickpath-1", "tickpath-2"] {
+        wait("nothing is in hand", || length(&server, &format!("{TASKS}:processing:{host}")) == 0);
     }
     let [one, two] = hosts.each_ref().map(effects);
     assert!(!one.is_empty() && !two.is_empty(), "{} and {}", one.len(), two.len());
     assert_eq!(one.len() + two.len(), TASKS_ALL as usize);
     assert!(one.values().chain(two.values()).all(|times| *times == 1) && one.keys().all(|id| !two.contains_key(id)));
+}
+
+#[test]
+fn what_became_of_tasks_and_heartbeats_is_kept_in_postgres_over_an_outage() {
+    let (Some(server), Some(mut database)) = (RedisServer::start(&[]), PostgresServer::start(&[])) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let url = database.admin();
+    let environment = [("DATABASE_URL", url.as_str()), ("TICKPATH__AGENTS__HEARTBEAT_SECONDS", "1")];
+    let mut host = Host::start_with(&server, dir.path(), "tickpath-1", &environment);
+    host.listens(&server, 1);
+    let column = |database: &PostgresServer, query: &str| -> Vec<String> {
+        // While the tables are not there yet, nothing is.
+        database
+            .try_ask(&url, query)
+            .map(|rows| rows.into_iter().map(|row| row.join("|")).collect())
+            .unwrap_or_default()
+    };
+    server.ask(&["LPUSH", TASKS, &task(1, "risk", "ping", json!({"note": "a\u{0}b"}))]);
+    server.ask(&["LPUSH", TASKS, &task(2, "risk", "dance", json!({}))]);
+    let all = "SELECT right(task_id::text, 3), status, receiver FROM task_queue ORDER BY 1";
+    wait("both tasks", || column(&database, all).len() == 2);
+    assert_eq!(column(&database, all), ["001|completed|risk", "002|failed|risk"]);
+    let outcomes = "SELECT right(task_id::text, 3), agent_id, outcome FROM ops_outcomes ORDER BY 1";
+    assert_eq!(column(&database, outcomes), ["001|tickpath-1.risk|completed", "002|tickpath-1.risk|failed"]);
+    assert_eq!(column(&database, "SELECT payload ? 'left_out' FROM task_queue ORDER BY task_id"), ["t", "f"]);
+    let beats = "SELECT DISTINCT agent_name FROM agent_heartbeats ORDER BY 1";
+    wait("heartbeats of all seven", || column(&database, beats).len() == 7);
+
+    // With the database gone outcomes wait; they are written when it is back, each once.
+    database.kill();
+    for number in 3..=20 {
+        server.ask(&["LPUSH", TASKS, &task(number, "risk", "ping", json!({}))]);
+        assert_eq!(outcome(&server, number)["status"], "completed");
+    }
+    assert!(length(&server, "binaryrogue:tasks:outcomes:tickpath-1") > 0);
+    database.again();
+    wait("the rest", || column(&database, all).len() == 20);
+    wait("nothing waits", || length(&server, "binaryrogue:tasks:outcomes:tickpath-1") == 0);
+    assert_eq!(column(&database, outcomes).len(), 20);
 }

@@ -3,8 +3,10 @@
 
 use crate::bridge_postgres::{end, is_whole, start_with};
 use crate::postgres_server::{PASSWORD, PostgresServer};
+use crate::schemas;
 use crate::support::tickpath;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Barrier;
 use tickpath::bridge::postgres::migrate::{self, Target};
 use tickpath::bridge::postgres::trouble::Trouble;
@@ -79,6 +81,22 @@ fn from_nothing_and_from_every_earlier_version_by_two_at_once() {
     });
     assert_eq!(shape(&server, "together"), expected);
     println!("from nothing, from {} versions, by 4 at once: one schema of {} parts", wanted - 1, expected.len());
+}
+
+#[test]
+fn the_tables_are_those_of_the_list() {
+    let Some(server) = PostgresServer::start(&[]) else { return };
+    assert_eq!(verb(&server.admin(), &[]).0, Some(0));
+    // Without the partitions, and the table of the library that migrates.
+    let rows = server.ask(
+        "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname IN ('public', 'tickpath') AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
+         AND c.relname <> 'schema_history'",
+    );
+    let tables: BTreeSet<String> = rows.into_iter().map(|row| row[0].clone()).collect();
+    let listed: BTreeSet<String> = schemas::places("table").map(|place| place.name.clone()).collect();
+    assert_eq!(tables, listed);
+    assert!(listed.len() > 15, "{listed:?}");
 }
 
 #[test]

@@ -146,6 +146,11 @@ impl PostgresServer {
         self.port
     }
 
+    /// Its own process id.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// An address in it.
     pub fn url(&self, user: &str, password: &str, database: &str) -> String {
         format!("postgresql://{user}:{password}@127.0.0.1:{}/{database}", self.port)

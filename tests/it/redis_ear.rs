@@ -1,6 +1,7 @@
 //! Somebody who listens to a Redis, over whatever becomes of the server.
 
 use crate::redis_server::RedisServer;
+use crate::schemas;
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -97,13 +98,17 @@ impl Ear {
         }
     }
 
-    /// Ends it; a `check` that failed is told now.
+    /// Ends it; a `check` that failed is told now, and so is a message that is not of its channel's schema.
     pub fn end(mut self) -> Heard {
         self.end.store(true, Ordering::Release);
         if let Err(panic) = self.thread.take().unwrap().join() {
             std::panic::resume_unwind(panic);
         }
-        self.heard()
+        let heard = self.heard();
+        for (channel, message) in &heard {
+            schemas::check_channel(channel, message);
+        }
+        heard
     }
 }
 

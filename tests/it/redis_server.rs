@@ -65,6 +65,11 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its folder.
     pub fn dir(&self) -> &Path {
         self.dir.path()

@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 #[error("{0}")]
 pub struct BadMessage(pub String);
 
-/// Bytes of a name of an agent.
-pub const NAME_BYTES: usize = 48;
+/// Bytes of a name of an agent: with the mark of where it came from it fits into the journal's room.
+pub const NAME_BYTES: usize = 42;
 
 /// Whether `text` can be an agent's name: it goes into the journal, keys and logs.
 pub fn is_name(text: &str) -> bool {
@@ -60,7 +60,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8], bytes_max: usize) -> Result<T, BadMes
 
 /// Refuses a name that is none.
 fn name(field: &str, text: &str) -> Result<(), BadMessage> {
-    let expected = "1 to 48 characters A-Z a-z 0-9 . _ @ - :";
+    let expected = "1 to 42 characters A-Z a-z 0-9 . _ @ - :";
     if is_name(text) { Ok(()) } else { Err(BadMessage(format!("`{field}`: `{}`: expected {expected}", shown(text)))) }
 }
 

@@ -21,6 +21,18 @@ pub enum Priority {
     Low,
 }
 
+impl Priority {
+    /// As on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+}
+
 /// A task as its sender pushes it, and as its outcome is published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {

@@ -2,10 +2,10 @@
 
 use super::config::IntakeConfig;
 use crate::control::plane::view::iso;
-use crate::control::plane::{Accepted, Action, Command, Host, Refused, ScopeId};
+use crate::control::plane::{Action, Command, Host, Refused, ScopeId};
 use crate::event::operator::ScopeState;
 use crate::event::risk::OperatorOutcome;
-use crate::types::time::SECONDS;
+use crate::types::time::{Nanos, SECONDS};
 use serde_json::{Map, Value, json};
 
 /// What somebody wants of one of the host's agents.
@@ -25,6 +25,8 @@ pub struct Wish<'a> {
     pub trace: &'a str,
     /// In one word what kind of message it came with: `task`, `command`, `decision`.
     pub by: &'a str,
+    /// How old the message is, by its sender's time; 0 if it is of the future.
+    pub age: Nanos,
 }
 
 /// What became of it.
@@ -42,6 +44,8 @@ pub enum Answer {
     Unknown,
 }
 
+/// What stands before a name that came over Redis.
+pub const MARK: &str = "redis:";
 /// Longest time that a wanted position may count, in seconds.
 const TTL_MAX: f64 = 86_400.0;
 
@@ -95,7 +99,8 @@ impl Wish<'_> {
             request: self.request,
             action,
             scope,
-            who: self.who.to_owned(),
+            // Marked: whoever writes there says which name he likes, and must not pass for a person or for the host itself.
+            who: format!("{MARK}{}", self.who),
             ticket: String::new(),
             reason: reason[..reason.floor_char_boundary(128)].to_owned(),
             trace: self.trace.to_owned(),
@@ -104,7 +109,10 @@ impl Wish<'_> {
 
     /// The command that it is; `None` if it is none.
     fn as_command(&self) -> Result<Option<Command>, Answer> {
-        let state = |state| Ok(Some(self.command(Action::SetState(state), self.scope()?)?));
+        let state = |state| match state {
+            ScopeState::Active => Ok(Some(self.command(Action::SetState(state), self.scope()?)?)),
+            _ => Ok(Some(self.command(Action::Tighten(state), self.scope()?)?)),
+        };
         let plain = |action| Ok(Some(self.command(action, self.scope()?)?));
         match self.action {
             "kill" => {
@@ -144,7 +152,12 @@ impl Wish<'_> {
                         "`payload.ttl_seconds`: expected more than 0, at most 86400".to_owned(),
                     ));
                 };
-                plain(Action::Target { size, ttl: (ttl * SECONDS as f64) as i64 })
+                // It counts from when it was wanted, not from when it was read.
+                let left = ((ttl * SECONDS as f64) as Nanos).saturating_sub(self.age);
+                if left <= 0 {
+                    return Err(Answer::Failed(format!("`payload.ttl_seconds`: {ttl}: it was over when it was read")));
+                }
+                plain(Action::Target { size, ttl: left })
             }
             "state_transition" => {
                 let target = self.text("target")?.unwrap_or_default();
@@ -168,19 +181,34 @@ fn brief(value: &Value) -> String {
     crate::acp::inbound::shown(&value.to_string())
 }
 
-/// Whether `command` may come over Redis from `who`; why not.
-fn may(config: &IntakeConfig, command: &Command, who: &str) -> Result<(), String> {
+/// Whether an action can only stop or reduce, so that everybody may ask for it, however late. Cancelling is not among them: it
+/// would also stop a position from being closed.
+const fn only_stops(action: &Action) -> bool {
+    matches!(action, Action::Kill { flatten: false } | Action::Restrict | Action::Tighten(_))
+}
+
+/// Whether `command` may come over Redis with this wish; why not.
+fn may(config: &IntakeConfig, command: &Command, wish: &Wish<'_>) -> Result<(), String> {
+    let who = wish.who;
     match command.action {
-        // Stops and reduces: from everybody.
-        Action::Kill { flatten: false } | Action::CancelAll | Action::Restrict => Ok(()),
-        Action::SetState(ScopeState::Halted | ScopeState::Reducing) => Ok(()),
+        _ if only_stops(&command.action) => Ok(()),
         // Lifts a stop: from nobody.
         Action::SetState(ScopeState::Active) => {
             Err("a stop is lifted by a person: POST /state/{scope} on the control plane".to_owned())
         }
-        _ if config.may_move(who) => Ok(()),
+        _ if config.may_move(who) && wish.age <= config.max_age() => Ok(()),
+        _ if config.may_move(who) => Err(format!(
+            "it is {} s old: what moves positions is taken within {} s (`[intake] max_age_ms`)",
+            wish.age / SECONDS,
+            config.max_age() / SECONDS
+        )),
         _ => Err(format!("`{who}` may not move positions: it is not in `[intake] agents` of this host")),
     }
+}
+
+/// Whether the wish is one that can only stop or reduce.
+pub fn is_stop(wish: &Wish<'_>) -> bool {
+    matches!(wish.as_command(), Ok(Some(command)) if only_stops(&command.action))
 }
 
 /// Does it, or says why not.
@@ -194,7 +222,7 @@ pub fn act(host: &dyn Host, config: &IntakeConfig, wish: &Wish<'_>) -> Answer {
         Ok(None) => return Answer::Unknown,
         Err(answer) => return answer,
     };
-    if let Err(why) = may(config, &command, wish.who) {
+    if let Err(why) = may(config, &command, wish) {
         return Answer::Failed(why);
     }
     // Taken before: by this process, or by the one before, which did not come to say so.
@@ -202,7 +230,7 @@ pub fn act(host: &dyn Host, config: &IntakeConfig, wish: &Wish<'_>) -> Answer {
         return answer;
     }
     match host.command(&command) {
-        Ok(Accepted { in_force: true, .. }) => Answer::Done(json!({"outcome": "in_force"})),
+        // Also what is in force already: that it was taken is told when it can be found again after a crash.
         Ok(_) => Answer::Taken,
         Err(refused @ (Refused::Busy | Refused::MarketDataStale | Refused::NotReady(_))) => {
             Answer::Later(refused.to_string())
@@ -213,7 +241,7 @@ pub fn act(host: &dyn Host, config: &IntakeConfig, wish: &Wish<'_>) -> Answer {
 
 /// What became of the command with this number, if it is in the journal.
 pub fn what_became(host: &dyn Host, request: u64) -> Option<Answer> {
-    let journaled = host.journaled(request)?;
+    let journaled = host.journaled(request).or_else(|| host.journaled_before(request))?;
     Some(match journaled.outcome {
         OperatorOutcome::Accepted | OperatorOutcome::Repeated => {
             Answer::Done(json!({"outcome": journaled.outcome.name(), "sequence": journaled.sequence}))

@@ -51,7 +51,7 @@ impl Default for IntakeConfig {
             tries: 3,
             backoff_ms: 500,
             dead_max: 10_000,
-            responses_max: 100_000,
+            responses_max: 10_000,
         }
     }
 }
@@ -64,7 +64,7 @@ impl IntakeConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let check = |holds: bool, name, expected| if holds { Ok(()) } else { Err(ConfigError { name, expected }) };
         let in_range = |value: u32, range: std::ops::RangeInclusive<u32>| range.contains(&value);
-        check(self.agents.iter().all(|name| is_name(name)), "agents", "names of 1 to 48 characters A-Za-z0-9._@-:")?;
+        check(self.agents.iter().all(|name| is_name(name)), "agents", "names of 1 to 42 characters A-Za-z0-9._@-:")?;
         check(self.agents.len() <= 1024, "agents", "at most 1024 names")?;
         let aliases =
             || self.aliases.iter().all(|(name, agent)| is_name(name) && super::ROSTER.contains(&agent.as_str()));

@@ -1,6 +1,6 @@
 //! Edge: one message from its bytes to what is to be said of it. Knows nothing of connections.
 
-use super::act::{Answer, Wish, act, what_became};
+use super::act::{Answer, Wish, act, is_stop, what_became};
 use super::config::IntakeConfig;
 use super::keys::Keys;
 use super::seen::{Seen, request_of};
@@ -9,6 +9,7 @@ use crate::acp::head::Head;
 use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::signal::{Decision, Signal};
 use crate::acp::inbound::task::Task;
+use crate::acp::ops::{Level, Log};
 use crate::acp::time::{iso, parse_iso};
 use crate::control::plane::{Host, Opinion, Refused};
 use crate::types::time::{Nanos, SECONDS, UnixNanos};
@@ -107,6 +108,11 @@ impl Desk {
         what_became(&*self.host, request)
     }
 
+    /// How old what was made at `at` is.
+    fn age(&self, at: UnixNanos) -> Nanos {
+        self.host.now().saturating_sub(at).max(0)
+    }
+
     /// Refuses what is too old, or too far in the future.
     fn timely(&self, field: &str, at: UnixNanos, most: Nanos) -> Result<(), Dead> {
         let now = self.host.now();
@@ -143,6 +149,7 @@ impl Desk {
             who: &task.sender,
             trace: task.trace(),
             by: "task",
+            age: self.age(task.created_at.saturating_mul(SECONDS)),
         };
         if task.action == "target"
             && self.config.may_move(&task.sender)
@@ -181,9 +188,11 @@ impl Desk {
     /// A command to `agent`: its response.
     pub fn command(&self, agent: &str, command: &AgentCommand) -> Handled<(Response, Option<Dead>)> {
         let failed = |why: String| Handled::Over((self.response(agent, command, Err(why.clone())), Some(Dead(why))));
-        let timely = parse_iso(&command.timestamp)
-            .map_err(|e| Dead(format!("`timestamp`: {e}")))
-            .and_then(|at| self.timely("timestamp", at, self.config.task_max_age()));
+        let sent = parse_iso(&command.timestamp);
+        let timely = match &sent {
+            Ok(at) => self.timely("timestamp", *at, self.config.task_max_age()),
+            Err(error) => Err(Dead(format!("`timestamp`: {error}"))),
+        };
         if let Err(Dead(why)) = timely {
             return failed(why);
         }
@@ -197,6 +206,7 @@ impl Desk {
             who: "engine",
             trace: &command.id,
             by: "command",
+            age: sent.map_or(Nanos::MAX, |at| self.age(at)),
         };
         match act(&*self.host, &self.config, &wish) {
             Answer::Done(result) => Handled::Over((self.response(agent, command, Ok(result)), None)),
@@ -233,6 +243,10 @@ impl Desk {
         old: &str,
     ) -> Option<StateChange<'static>> {
         let new = command.payload.get("target")?.as_str()?;
+        // Of the whole host: an instrument's state is not the agent's.
+        if ["scope", "instrument"].iter().any(|field| command.payload.contains_key(*field)) {
+            return None;
+        }
         let done = command.kind == "state_transition" && response.status == "completed" && old != new;
         done.then(|| StateChange {
             head: self.head(agent, &command.id),
@@ -276,9 +290,6 @@ impl Desk {
 
     /// A signal of the channel.
     pub fn signal(&mut self, bytes: &[u8]) -> Heard {
-        if self.is_echo(bytes) {
-            return Heard::NotOurs;
-        }
         let signal = match Signal::read(bytes, self.config.message_bytes as usize) {
             Ok(signal) => signal,
             Err(error) => return Heard::Refused(error.to_string()),
@@ -294,7 +305,9 @@ impl Desk {
             (Err(why), _) => return Heard::Refused(why),
             (_, Err(error)) => return Heard::Refused(error.to_string()),
         };
-        let request = request_of("signal", &format!("{}\n{}", signal.source, signal.trace_id));
+        // With what it says: one scan may say something of several instruments under one trace.
+        let said = [&signal.source, &signal.trace_id, &signal.kind, &signal.instrument, &signal.timestamp];
+        let request = request_of("signal", &said.map(String::as_str).join("\n"));
         if !self.seen.is_new(request) {
             return Heard::Refused(format!("`traceId`: `{}` was sent before", signal.trace_id));
         }
@@ -303,12 +316,17 @@ impl Desk {
             Err(why) => return Heard::Refused(why),
         };
         let ttl = signal.ttl_seconds.unwrap_or_else(|| f64::from(self.config.signal_ttl_seconds));
+        // It counts from when it was made.
+        let ttl_left = ((ttl * SECONDS as f64) as Nanos).saturating_sub(self.age(sent));
+        if ttl_left <= 0 {
+            return Heard::Refused(format!("`ttl_seconds`: {ttl}: it was over when it was read"));
+        }
         let opinion = Opinion {
             request,
             instrument,
             direction,
             confidence: signal.confidence,
-            ttl: (ttl * SECONDS as f64) as Nanos,
+            ttl: ttl_left,
             sent,
             who: signal.source,
             model: signal.model,
@@ -328,9 +346,6 @@ impl Desk {
 
     /// A decision of the channel.
     pub fn decision(&mut self, bytes: &[u8]) -> Heard {
-        if self.is_echo(bytes) {
-            return Heard::NotOurs;
-        }
         let decision = match Decision::read(bytes, self.config.message_bytes as usize) {
             Ok(decision) => decision,
             Err(error) => return Heard::Refused(error.to_string()),
@@ -342,13 +357,33 @@ impl Desk {
             // They are told to all agents; not each is a host's.
             return Heard::NotOurs;
         }
+        let said = [&decision.source, &decision.trace_id, &decision.decision, &decision.timestamp];
+        let request = request_of("decision", &said.map(String::as_str).join("\n"));
+        let sent = parse_iso(&decision.timestamp);
+        let age = sent.as_ref().map_or(Nanos::MAX, |at| self.age(*at));
+        let wish = Wish {
+            request,
+            agent: "supervisor",
+            action: &decision.decision,
+            payload: &decision.payload,
+            who: &decision.source,
+            trace: &decision.trace_id,
+            by: "decision",
+            age,
+        };
+        // A stop is taken from everybody, whenever it comes, and as often.
+        if is_stop(&wish) {
+            return match act(&*self.host, &self.config, &wish) {
+                Answer::Failed(why) | Answer::Later(why) => Heard::Refused(why),
+                _ => Heard::Followed,
+            };
+        }
         if !self.config.may_move(&decision.source) {
             return Heard::Stranger(decision.source);
         }
         if let Err(why) = self.sent(&decision.timestamp) {
             return Heard::Refused(why);
         }
-        let request = request_of("decision", &format!("{}\n{}", decision.source, decision.trace_id));
         if !self.seen.is_new(request) {
             return Heard::Refused(format!("`traceId`: `{}` was sent before", decision.trace_id));
         }
@@ -358,15 +393,6 @@ impl Desk {
         {
             return Heard::Refused(why);
         }
-        let wish = Wish {
-            request,
-            agent: "supervisor",
-            action: &decision.decision,
-            payload: &decision.payload,
-            who: &decision.source,
-            trace: &decision.trace_id,
-            by: "decision",
-        };
         match act(&*self.host, &self.config, &wish) {
             Answer::Done(_) | Answer::Taken => Heard::Followed,
             Answer::Failed(why) => Heard::Refused(why),
@@ -378,22 +404,15 @@ impl Desk {
         }
     }
 
-    /// Whether the message is surely one that this host published: it is not read further then.
-    fn is_echo(&self, bytes: &[u8]) -> bool {
-        let own = format!("\"source\":\"{}.", self.keys.host());
-        bytes.len() <= 4096 && memchr::memmem::find(bytes, own.as_bytes()).is_some()
-    }
-
     /// A message of the logs' channel that tells of a refusal.
     pub fn refusal(&self, channel: &str, why: &str) -> String {
-        json!({
-            "timestamp": self.now(),
-            "level": "warning",
-            "source": self.keys.agent("supervisor"),
-            "event": "message_refused",
-            "fields": {"channel": channel, "reason": why},
-        })
-        .to_string()
+        let process = self.host.process();
+        let id = format!("{}-{}-{}", self.keys.host(), process.epoch, process.journaled_sequence);
+        let head = self.head("supervisor", &id);
+        let fields = json!({"channel": channel, "reason": why});
+        let log = Log { head, level: Level::Warning, event: "message_refused".into(), fields };
+        // Texts and numbers alone: it cannot fail.
+        serde_json::to_string(&log).unwrap_or_default()
     }
 }
 

@@ -86,6 +86,11 @@ impl Keys {
         &self.names
     }
 
+    /// Which host does a task.
+    pub fn claim(&self, task_id: &str) -> String {
+        format!("{}:claim:{task_id}", self.tasks)
+    }
+
     /// The host's name.
     pub fn host(&self) -> &str {
         self.names.host()

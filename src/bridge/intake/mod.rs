@@ -9,6 +9,8 @@
 //! | [`seen`] | numbers of messages, so that a repeat is known |
 //! | [`desk`] | one message from its bytes to its answer |
 //! | [`status`] | how it stands |
+//! | [`outcomes`] | what became of tasks, on its way into PostgreSQL |
+//! | [`ears`] | the channels, and a bounded inbox |
 //! | [`run`] | the loop: connect, take up what was left, listen and look |
 //!
 //! What moves positions becomes an input of the sequence, with its sender and trace; nothing here decides what an order may be.
@@ -18,7 +20,9 @@
 pub mod act;
 pub mod config;
 pub mod desk;
+pub mod ears;
 pub mod keys;
+pub mod outcomes;
 pub mod queue;
 pub mod run;
 pub mod seen;

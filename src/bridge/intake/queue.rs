@@ -13,14 +13,16 @@ use redis::{Pipeline, Script};
 use serde_json::json;
 
 /// Takes the oldest item that is addressed to one of ARGV, or to nobody, or that cannot be read as a task; leaves the others
-/// where they stand. Only what may be ours is decoded: a queue full of other hosts' items costs little.
+/// where they stand. Only what may be ours is decoded, and of a long queue the oldest 10 000 items are looked at: others' items
+/// cost little. It is added before it is removed: a script that fails in between is not undone.
 const TAKE: &str = r#"
 local ours = {}
 for _, name in ipairs(ARGV) do ours[name] = true end
 local function is_ours(item)
     local at = string.find(item, '"receiver"', 1, true)
-    if at and not string.find(item, '\\', 1, true) and not string.find(item, '"receiver"', at + 1, true) then
-        local name = string.match(item, '^"receiver"%s*:%s*"([^"]*)"', at)
+    local inner = string.find(item, '{', 2, true)
+    if at and (not inner or inner > at) then
+        local name = string.match(item, '^"receiver"%s*:%s*"([^"\\]*)"', at)
         if name and name ~= '' then return ours[name] == true end
     end
     local read, task = pcall(cjson.decode, item)
@@ -29,14 +31,14 @@ local function is_ours(item)
     if type(name) ~= 'string' or name == '' then return true end
     return ours[name] == true
 end
-local length = redis.call('LLEN', KEYS[1])
+local length = math.min(redis.call('LLEN', KEYS[1]), 10000)
 local last = -1
 while -last <= length do
     local items = redis.call('LRANGE', KEYS[1], last - 99, last)
     for i = #items, 1, -1 do
         if is_ours(items[i]) then
-            redis.call('LREM', KEYS[1], -1, items[i])
             redis.call('LPUSH', KEYS[2], items[i])
+            redis.call('LREM', KEYS[1], -1, items[i])
             return items[i]
         end
     end
@@ -54,8 +56,10 @@ end
 return false
 ";
 
-/// How long the outcome of a task is remembered, in seconds: seven days.
+/// How long the outcome of a task that had an effect is remembered, in seconds: seven days.
 const DONE_SECONDS: u64 = 7 * 86_400;
+/// The same of one that only asked: the answer may be long, and asking again changes nothing.
+const ANSWERED_SECONDS: u64 = 600;
 
 /// The scripts.
 pub struct Queue {
@@ -112,6 +116,50 @@ pub async fn left_in(at: &mut MultiplexedConnection, list: &str) -> Result<Vec<V
     Ok(items)
 }
 
+/// Says that this host does the task, if no other does; who does it.
+///
+/// # Errors
+/// [`Trouble`].
+pub async fn claim(at: &mut MultiplexedConnection, keys: &Keys, task_id: &str) -> Result<String, Trouble> {
+    let key = keys.claim(task_id);
+    let mut pipe = redis::pipe();
+    pipe.atomic();
+    pipe.cmd("SET").arg(&key).arg(keys.host()).arg("NX").arg("EX").arg(DONE_SECONDS).ignore();
+    pipe.cmd("GET").arg(&key);
+    let (holder,): (String,) = pipe.query_async(at).await?;
+    Ok(holder)
+}
+
+/// What the shared queue looks like from outside: if it is the same as before a fruitless look, another would be fruitless too.
+///
+/// # Errors
+/// [`Trouble`].
+pub async fn face(at: &mut MultiplexedConnection, keys: &Keys) -> Result<Face, Trouble> {
+    let mut pipe = redis::pipe();
+    pipe.cmd("LLEN").arg(&keys.tasks);
+    // Items are long; their ends are enough to tell a new one.
+    pipe.cmd("LINDEX").arg(&keys.tasks).arg(0);
+    pipe.cmd("LINDEX").arg(&keys.tasks).arg(-1);
+    let (length, newest, oldest): (u64, Option<Vec<u8>>, Option<Vec<u8>>) = pipe.query_async(at).await?;
+    let digest = |item: Option<Vec<u8>>| item.map_or(0, |item| xxhash_rust::xxh3::xxh3_64(&item));
+    Ok(Face { length, newest: digest(newest), oldest: digest(oldest) })
+}
+
+/// See [`face`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Face {
+    length: u64,
+    newest: u64,
+    oldest: u64,
+}
+
+impl Face {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+}
+
 /// One more try of a task; which one it is.
 ///
 /// # Errors
@@ -154,10 +202,12 @@ impl Settled {
         self
     }
 
-    /// Remembers the outcome of a task, keeps it for PostgreSQL where somebody `waits` for it, and forgets its tries.
+    /// Remembers the outcome of a task (for long, if it had an `effect`), keeps it for PostgreSQL where somebody `waits` for it,
+    /// and forgets its tries.
     #[must_use]
-    pub fn done(mut self, keys: &Keys, task_id: &str, outcome: &str, waits: bool) -> Self {
-        self.0.cmd("SET").arg(keys.done(task_id)).arg(outcome).arg("EX").arg(DONE_SECONDS).ignore();
+    pub fn done(mut self, keys: &Keys, task_id: &str, outcome: &str, effect: bool, waits: bool) -> Self {
+        let seconds = if effect { DONE_SECONDS } else { ANSWERED_SECONDS };
+        self.0.cmd("SET").arg(keys.done(task_id)).arg(outcome).arg("EX").arg(seconds).ignore();
         self.0.cmd("HDEL").arg(&keys.attempts).arg(task_id).ignore();
         if waits {
             self.0.cmd("LPUSH").arg(&keys.outcomes).arg(outcome).ignore();

@@ -4,16 +4,19 @@
 use super::ROSTER;
 use super::act::Answer;
 use super::desk::{Dead, Desk, Handled, Heard};
+use super::ears::{Ears, Said};
 use super::keys::Keys;
-use super::queue::{self, Queue, Settled};
+use super::outcomes;
+use super::queue::{self, Face, Queue, Settled};
+use super::seen::request_of;
 use super::status::Status;
 use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::task::Task;
+use crate::bridge::postgres::address::Address;
 use crate::bridge::redis::connect;
 use crate::bridge::redis::trouble::Trouble;
-use futures_util::StreamExt;
+use redis::Client;
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Msg};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +24,12 @@ use std::time::{Duration, Instant};
 
 /// Between two tries to reach the store: from, to.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
-/// To subscribe.
-const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
+/// Between two questions whether the listening connection is alive.
+const PING_EVERY: Duration = Duration::from_secs(2);
+/// Between two looks at a queue that seems to be the same.
+const LOOK_AT_ALL_EVERY: Duration = Duration::from_secs(5);
 /// Items that may wait for the journal or another try at once; no more are taken then.
-const WAITING_MAX: usize = 64;
+const WAITING_MAX: usize = 1024;
 /// Items that are worked on before the channels are listened to again.
 const ROUND: usize = 64;
 /// So long a command may take into the journal before it counts as not done now.
@@ -46,8 +51,8 @@ pub struct Setup {
     pub status: Arc<Status>,
     /// Entries of the audit stream that are kept.
     pub audit_length: u64,
-    /// Whether outcomes are to be kept for PostgreSQL.
-    pub keeps_outcomes: bool,
+    /// The database where outcomes of tasks are kept, if there is one.
+    pub outcomes: Option<Address>,
     /// Set when the host ends.
     pub end: Arc<AtomicBool>,
 }
@@ -84,8 +89,11 @@ pub async fn run(setup: Setup) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
+    let keep =
+        outcomes::run(intake.setup.client.clone(), intake.setup.desk.keys().clone(), intake.setup.outcomes.clone());
     tokio::select! {
         () = intake.sessions() => {}
+        () = keep => {}
         () = ended => {}
     }
 }
@@ -117,17 +125,7 @@ impl Intake {
     async fn session(&mut self) -> Result<std::convert::Infallible, Trouble> {
         let mut at = connect::connect(&self.setup.client).await?;
         let keys = self.setup.desk.keys().clone();
-        let subscribe = async {
-            let mut channels = self.setup.client.get_async_pubsub().await?;
-            for channel in [&keys.tasks, &keys.signals, &keys.decisions] {
-                channels.subscribe(channel).await?;
-            }
-            Ok::<_, Trouble>(channels)
-        };
-        let channels = tokio::time::timeout(SUBSCRIBE_WITHIN, subscribe)
-            .await
-            .map_err(|_| Trouble("Redis: it does not answer to SUBSCRIBE in time".to_owned()))??;
-        let mut channels = channels.into_on_message();
+        let mut ears = Ears::open(&self.setup.client, &keys).await?;
         {
             let mut standing = self.setup.status.lock();
             (standing.listening, standing.trouble) = (true, String::new());
@@ -135,25 +133,41 @@ impl Intake {
         }
         let mut waiting = self.take_up(&mut at, &keys).await?;
         let poll = Duration::from_millis(u64::from(self.setup.desk.config().poll_ms));
-        let mut look = Instant::now();
+        let (mut look, mut pinged) = (Instant::now(), Instant::now());
+        // How the queue looked when nothing in it was ours, and when that was.
+        let mut fruitless = (Face::default(), Instant::now());
         loop {
             let next = waiting.iter().map(|w| w.due).min().map_or(look, |due| due.min(look));
             tokio::select! {
-                message = channels.next() => {
-                    let Some(message) = message else {
-                        return Err(Trouble("Redis: the subscription ended; it is made anew".to_owned()));
-                    };
-                    if self.hear(&mut at, &keys, &message).await? {
-                        look = Instant::now();
-                    }
-                }
+                () = ears.wait() => {}
                 () = tokio::time::sleep_until(next.into()) => {}
+            }
+            // Not more than a round: the queues have their turn too.
+            for _ in 0..ROUND {
+                let Some(said) = ears.next()? else { break };
+                if self.hear(&mut at, &keys, &said).await? {
+                    look = Instant::now();
+                }
+            }
+            if pinged.elapsed() >= PING_EVERY {
+                ears.ping().await?;
+                pinged = Instant::now();
+                self.tell_dropped(ears.dropped());
             }
             self.look_again(&mut at, &keys, &mut waiting).await?;
             if Instant::now() >= look {
-                let busy = self.work(&mut at, &keys, &mut waiting).await?;
+                let busy = self.work(&mut at, &keys, &mut waiting, &mut fruitless).await?;
                 look = if busy { Instant::now() } else { Instant::now() + poll };
             }
+        }
+    }
+
+    fn tell_dropped(&self, dropped: u64) {
+        if dropped > 0 {
+            tracing::warn!(
+                "intake: there was no room for {dropped} messages of the channels: somebody says too much there"
+            );
+            self.setup.status.lock().dropped += dropped;
         }
     }
 
@@ -177,13 +191,19 @@ impl Intake {
         at: &mut MultiplexedConnection,
         keys: &Keys,
         waiting: &mut Vec<Waiting>,
+        fruitless: &mut (Face, Instant),
     ) -> Result<bool, Trouble> {
         for _ in 0..ROUND {
             if waiting.len() >= WAITING_MAX {
                 return Ok(false);
             }
             let command = self.queue.take_command(at, keys, &ROSTER).await?;
-            let task = self.queue.take(at, keys).await?;
+            let face = queue::face(at, keys).await?;
+            let is_known = face == fruitless.0 && fruitless.1.elapsed() < LOOK_AT_ALL_EVERY;
+            let task = if face.is_empty() || is_known { None } else { self.queue.take(at, keys).await? };
+            if task.is_none() && !is_known {
+                *fruitless = (face, Instant::now());
+            }
             if command.is_none() && task.is_none() {
                 return Ok(false);
             }
@@ -215,9 +235,15 @@ impl Intake {
             // It was done, and its acknowledgement was lost; or its sender sent it twice.
             return Settled::new(&keys.processing, &bytes).publish(&keys.tasks, &outcome).send(at).await;
         }
+        let in_hand = |w: &Waiting| matches!(&w.item, Item::Task(other) if other.task_id == task.task_id);
+        if waiting.iter().any(in_hand) || queue::claim(at, keys, &task.task_id).await? != keys.host() {
+            // Sent twice: the other copy has its outcome, here or at another host.
+            return Settled::new(&keys.processing, &bytes).send(at).await;
+        }
         let attempt = queue::begin(at, keys, &task.task_id).await?;
         let tries = desk.config().tries;
-        let handled = if attempt > tries {
+        let known = desk.what_became(request_of("task", &task.task_id));
+        let handled = if attempt > tries && known.is_none() {
             // Each time the host ended over it.
             let why = format!("given up after {tries} tries");
             Handled::Over((desk.outcome(&task, Err(why.clone())), Some(Dead(why))))
@@ -262,7 +288,9 @@ impl Intake {
     ) -> Result<(), Trouble> {
         let now = Instant::now();
         match (handled, item) {
-            (Next::Outcome(outcome, dead), Item::Task(_)) => self.settle_task(at, keys, &bytes, &outcome, dead).await,
+            (Next::Outcome(outcome, effect, dead), Item::Task(_)) => {
+                self.settle_task(at, keys, &bytes, &outcome, effect, dead).await
+            }
             (Next::Response(response, dead), Item::Command(place, command)) => {
                 self.settle_command(at, keys, place, &command, &bytes, &response, dead).await
             }
@@ -300,7 +328,7 @@ impl Intake {
         match item {
             Item::Task(task) => {
                 let outcome = desk.outcome(&task, Err(why.clone()));
-                self.settle_task(at, keys, &bytes, &outcome, Some(Dead(why))).await
+                self.settle_task(at, keys, &bytes, &outcome, false, Some(Dead(why))).await
             }
             Item::Command(place, command) => {
                 let response = desk.response(ROSTER.get(place).unwrap_or(&""), &command, Err(why.clone()));
@@ -340,16 +368,19 @@ impl Intake {
                 _ => None,
             };
             let next = match (answer, &item) {
-                (Some(answer), Item::Task(task)) => Next::Outcome(Box::new(desk.outcome(task, answer)), None),
+                (Some(answer), Item::Task(task)) => Next::Outcome(Box::new(desk.outcome(task, answer)), true, None),
                 (Some(answer), Item::Command(place, command)) => {
                     let agent = ROSTER.get(*place).unwrap_or(&"");
                     Next::Response(Box::new(desk.response(agent, command, answer)), None)
                 }
-                (None, _) if now < until => {
+                // It is on its way into the journal, however long that takes: saying now that it failed would be wrong.
+                (None, _) => {
+                    if now >= until && now < until + 2 * ASK_EVERY {
+                        tracing::warn!("intake: what was taken is not in the journal yet");
+                    }
                     waiting.push(Waiting { bytes, item, attempt, due: now + ASK_EVERY, asked });
                     continue;
                 }
-                (None, _) => Next::Later("it is not in the journal yet".to_owned()),
             };
             self.go_on(at, keys, item, bytes, attempt, next, waiting).await?;
         }
@@ -362,11 +393,12 @@ impl Intake {
         keys: &Keys,
         bytes: &[u8],
         outcome: &Task,
+        effect: bool,
         dead: Option<Dead>,
     ) -> Result<(), Trouble> {
         let text = json(outcome)?;
         let mut settled = Settled::new(&keys.processing, bytes)
-            .done(keys, &outcome.task_id, &text, self.setup.keeps_outcomes)
+            .done(keys, &outcome.task_id, &text, effect, self.setup.outcomes.is_some())
             .publish(&keys.tasks, &text);
         if let Some(Dead(why)) = &dead {
             settled = self.letter(settled, &keys.tasks_dead, &keys.tasks, bytes, why);
@@ -438,10 +470,11 @@ impl Intake {
     }
 
     /// A message of a channel; whether the queue should be looked at.
-    async fn hear(&mut self, at: &mut MultiplexedConnection, keys: &Keys, message: &Msg) -> Result<bool, Trouble> {
-        let (channel, bytes) = (message.get_channel_name(), message.get_payload_bytes());
+    async fn hear(&mut self, at: &mut MultiplexedConnection, keys: &Keys, said: &Said) -> Result<bool, Trouble> {
+        let (channel, bytes) = (said.channel.as_str(), said.message.as_slice());
         if channel == keys.tasks {
-            return Ok(true);
+            // Outcomes, ours too, are told there as well: they are no new task.
+            return Ok(memchr::memmem::find(bytes, b"\"pending\"").is_some());
         }
         let is_signal = channel == keys.signals;
         let heard = if is_signal { self.setup.desk.signal(bytes) } else { self.setup.desk.decision(bytes) };
@@ -472,7 +505,8 @@ impl Intake {
 
 /// What comes next for an item.
 enum Next {
-    Outcome(Box<Task>, Option<Dead>),
+    /// With whether it had an effect.
+    Outcome(Box<Task>, bool, Option<Dead>),
     Response(Box<Response>, Option<Dead>),
     Asked(u64),
     Later(String),
@@ -481,7 +515,7 @@ enum Next {
 impl From<Handled<(Task, Option<Dead>)>> for Next {
     fn from(handled: Handled<(Task, Option<Dead>)>) -> Self {
         match handled {
-            Handled::Over((outcome, dead)) => Self::Outcome(Box::new(outcome), dead),
+            Handled::Over((outcome, dead)) => Self::Outcome(Box::new(outcome), false, dead),
             Handled::Taken(number) => Self::Asked(number),
             Handled::Later(why) => Self::Later(why),
         }

@@ -47,6 +47,8 @@ pub struct Batch {
     pub last: Id,
     /// Events.
     pub events: u64,
+    /// Whether that is all there was; a batch may be cut for its events or its bytes.
+    pub had_all: bool,
     /// Events that the journal did not have any more.
     pub missing: u64,
     /// Their rows.
@@ -69,9 +71,12 @@ impl Maker {
     /// [`JournalError`].
     pub fn next(&mut self, tail: &mut Tail, before: Id, limit: u64, most: u64) -> Result<Option<Batch>, JournalError> {
         let mut rows: [Rows; TABLES.len()] = Default::default();
-        let (mut events, mut last, mut days) = (0, before, BTreeSet::new());
+        let (mut events, mut last, mut days, mut had_all) = (0, before, BTreeSet::new(), false);
         while events < most && rows.iter().map(Rows::len).sum::<usize>() < BATCH_BYTES {
-            let Some(entry) = tail.peek(limit)? else { break };
+            let Some(entry) = tail.peek(limit)? else {
+                had_all = true;
+                break;
+            };
             let entry: Entry = *entry;
             tail.take();
             let event = Event {
@@ -101,6 +106,6 @@ impl Maker {
             count: rows.count(),
             bytes: rows.finish().into(),
         });
-        Ok(Some(Batch { before, last, events, missing: tail.take_missing(), copied: copied.collect(), days }))
+        Ok(Some(Batch { before, last, events, had_all, missing: tail.take_missing(), copied: copied.collect(), days }))
     }
 }

@@ -102,7 +102,14 @@ async fn sessions(setup: &Setup, mut work: Work) {
         let before = setup.status.get().events;
         match session(setup, &mut work).await {
             Ok(Over::Done) => return,
-            Ok(Over::Again) => wait = AGAIN.0,
+            Ok(Over::Again) => {
+                // Of two that write for one host each moves the other's cursor: not at full speed.
+                tokio::time::sleep(wait).await;
+                wait = (2 * wait).min(AGAIN.1);
+                if setup.status.get().events > before {
+                    wait = AGAIN.0;
+                }
+            }
             Err(Trouble(text)) => {
                 if setup.status.set(State::Waiting, &text) {
                     tracing::warn!("{text}");
@@ -240,12 +247,12 @@ async fn write(
         if session.send(&setup.host, batch).await? == Sent::Moved {
             return Ok(Over::Again);
         }
-        let (events, full) = (batch.events, batch.events >= u64::from(setup.config.batch));
+        let (events, had_all) = (batch.events, batch.had_all);
         *last = batch.last;
         if let Some(batch) = work.pending.take() {
             written(setup, work, &batch);
         }
-        setup.status.set(if full { State::CatchingUp } else { State::Current }, "");
+        setup.status.set(if had_all { State::Current } else { State::CatchingUp }, "");
         hold_back(setup, events, begun).await;
     }
 }

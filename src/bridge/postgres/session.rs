@@ -227,5 +227,26 @@ impl Session {
 /// # Errors
 /// Why not.
 pub async fn fit_for_live(address: &Address, may_migrate: bool) -> Result<(), Trouble> {
-    Session::open(address, may_migrate).await.map(drop)
+    let session = Session::open(address, may_migrate).await?;
+    // Preparing a statement asks for no right.
+    let missing = within("asking for its rights", async {
+        let rows = session
+            .client
+            .query(
+                "SELECT t FROM unnest(tickpath.audit_tables() || ARRAY['cursors']) AS t
+                 WHERE NOT has_table_privilege('tickpath.' || t, 'INSERT, SELECT')
+                    OR t = 'cursors' AND NOT has_table_privilege('tickpath.cursors', 'UPDATE')",
+                &[],
+            )
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>, Trouble>>()
+    })
+    .await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Trouble(format!(
+        "PostgreSQL: its user may not write tickpath.{}: GRANT tickpath_writer TO that user",
+        missing.join(", tickpath.")
+    )))
 }

@@ -74,15 +74,17 @@ pub async fn risks(connection: &mut MultiplexedConnection) -> Risks {
     judge(|name| settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()))
 }
 
-/// Whether the server is there and loses nothing of its own accord, as LIVE needs it. Blocks for some seconds at most.
+/// Whether the server is there and loses nothing of its own accord, as LIVE needs it. Blocks for some seconds at most. `key` is
+/// written for a moment: only that shows that the server takes writes, and from this user.
 ///
 /// # Errors
 /// Why not.
-pub fn fit_for_live(client: &Client) -> Result<(), Trouble> {
+pub fn fit_for_live(client: &Client, key: &str) -> Result<(), Trouble> {
     let failed = |e: std::io::Error| Trouble(format!("Redis: {e}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let asked = runtime.block_on(async {
         let mut connection = connect(client).await?;
+        redis::cmd("SET").arg(key).arg(1).arg("PX").arg(1_000).query_async::<()>(&mut connection).await?;
         Ok::<_, Trouble>(risks(&mut connection).await)
     });
     // A name that is still looked up is not waited for.

@@ -97,7 +97,14 @@ async fn sessions(setup: &Setup, outgoing: &mut Outgoing) {
         let before = setup.status.get().events;
         match session(setup, outgoing, &mut left).await {
             Ok(Over::Done) => return,
-            Ok(Over::Again) => wait = AGAIN.0,
+            Ok(Over::Again) => {
+                // Of two that write for one host each throws the other out: not at full speed.
+                tokio::time::sleep(wait).await;
+                wait = (2 * wait).min(AGAIN.1);
+                if setup.status.get().events > before {
+                    wait = AGAIN.0;
+                }
+            }
             Err(Trouble(text)) => {
                 if setup.status.set(State::Waiting, &text) {
                     tracing::warn!("{text}");
@@ -182,6 +189,7 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         trimmed: None,
         told: false,
         counts_losses: place.last.is_some(),
+        had_all: false,
     };
     let over = writer.write().await;
     *left = Some((writer.last, writer.tail));
@@ -255,6 +263,8 @@ struct Writer<'a> {
     told: bool,
     /// Whether what the journal lacks is a loss: before the stream's first entry it is not.
     counts_losses: bool,
+    /// Whether the last batch had all that may be mirrored.
+    had_all: bool,
 }
 
 impl Writer<'_> {
@@ -273,9 +283,7 @@ impl Writer<'_> {
             let ended = self.setup.end.load(Ordering::Acquire);
             let begun = Instant::now();
             let Some(written) = self.step().await? else { return Ok(Over::Again) };
-            // A batch that is not full had all there was.
-            let full = written >= self.setup.config.batch as usize;
-            self.setup.status.set(if full { State::CatchingUp } else { State::Current }, "");
+            self.setup.status.set(if self.had_all { State::Current } else { State::CatchingUp }, "");
             if written > 0 {
                 self.hold_back(written, begun).await;
             } else if ended {
@@ -294,9 +302,14 @@ impl Writer<'_> {
         self.outgoing.look(&mut self.connection).await;
         let limit = self.setup.durable.load(Ordering::Acquire);
         let mut batch = self.stream.batch(self.setup.config.batch as usize);
+        // A batch may also be cut for its bytes.
+        self.had_all = false;
         let mut last = self.last;
         while batch.entries() < self.setup.config.batch as usize && batch.bytes() < BATCH_BYTES {
-            let Some(entry) = self.tail.peek(limit).map_err(unreadable)? else { break };
+            let Some(entry) = self.tail.peek(limit).map_err(unreadable)? else {
+                self.had_all = true;
+                break;
+            };
             let entry: Entry = *entry;
             let gate_before = self.tail.accounts().gate();
             self.tail.take();

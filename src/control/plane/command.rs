@@ -2,7 +2,7 @@
 
 use super::scope::ScopeId;
 use super::view::{ExecutionState, Heartbeat, Situation};
-use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
+use crate::event::operator::{OperatorAction, OperatorCommand, STRICTER, Scope, ScopeState};
 use crate::event::signal::Direction;
 use crate::types::time::{Nanos, UnixNanos};
 
@@ -25,6 +25,8 @@ pub enum Action {
     Stop,
     /// The trading state of the scope.
     SetState(ScopeState),
+    /// The same, but only if it is stricter than the one in force: what a program may ask for.
+    Tighten(ScopeState),
     /// A limit of the scope.
     SetLimit {
         /// Stored number of the check.
@@ -61,7 +63,7 @@ impl Action {
     pub const fn only_reduces(&self) -> bool {
         match self {
             Self::Kill { .. } | Self::Stop | Self::Flatten | Self::CancelAll | Self::Restrict => true,
-            Self::SetState(state) => !matches!(state, ScopeState::Active),
+            Self::SetState(state) | Self::Tighten(state) => !matches!(state, ScopeState::Active),
             _ => false,
         }
     }
@@ -74,6 +76,7 @@ impl Action {
             Self::Recover => "recover",
             Self::Stop => "stop",
             Self::SetState(_) => "set_state",
+            Self::Tighten(_) => "tighten",
             Self::SetLimit { .. } => "set_limit",
             Self::Flatten => "flatten",
             Self::Target { .. } => "target",
@@ -136,7 +139,7 @@ impl Command {
     pub fn operator(&self, scope_id: u32) -> Option<OperatorCommand> {
         let action = match self.action {
             Action::Kill { .. } | Action::ReleaseKill { .. } | Action::Recover | Action::Stop => return None,
-            Action::SetState(_) => OperatorAction::SetState,
+            Action::SetState(_) | Action::Tighten(_) => OperatorAction::SetState,
             Action::SetLimit { .. } => OperatorAction::SetLimit,
             Action::Flatten => OperatorAction::Flatten,
             Action::Target { .. } => OperatorAction::Target,
@@ -153,6 +156,7 @@ impl Command {
         command.scope_id = if self.scope.scope() == Scope::Instrument { 0 } else { scope_id };
         match self.action {
             Action::SetState(state) => command.state = state.code(),
+            Action::Tighten(state) => (command.state, command.limit) = (state.code(), STRICTER),
             Action::SetLimit { number, old, new } => (command.limit, command.old, command.new) = (number, old, new),
             _ => {}
         }

@@ -101,4 +101,8 @@ pub trait Host: Send + Sync + 'static {
     /// The input that the request became, once it is in the journal, and what became of it. Asked soon after the command, so the
     /// last 1 024 requests are enough.
     fn journaled(&self, request: u64) -> Option<Journaled>;
+
+    /// The same of earlier process starts, for requests whose number is of its message alone (those of people are not: they may
+    /// use one again).
+    fn journaled_before(&self, request: u64) -> Option<Journaled>;
 }

@@ -129,6 +129,8 @@ pub struct IntakeNow {
     pub dead: u64,
     /// Signals and decisions of senders that the configuration does not name.
     pub strangers: u64,
+    /// Messages of the channels that there was no room for.
+    pub dropped: u64,
     /// What is wrong, and what to do; empty if nothing is.
     pub trouble: String,
 }

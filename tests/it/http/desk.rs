@@ -339,6 +339,10 @@ impl Host for Desk {
         Vec::new()
     }
 
+    fn journaled_before(&self, _: u64) -> Option<Journaled> {
+        None
+    }
+
     fn journaled(&self, request: u64) -> Option<Journaled> {
         let sequence = self.inside().journal.get(&request).copied()?;
         Some(Journaled { sequence, outcome: OperatorOutcome::Accepted })
