@@ -103,7 +103,7 @@ mod tests {
         let tags = ["a@v261121", "b@v261121", "c@v261121"].map(str::to_owned);
         let head = Head::said("h", "signal", 0, 3, 7);
         let text = serde_json::to_string(&Signal::of(head, "X.SIM", &section, &tags)).unwrap();
-        let expected = r#"{"timestamp":"1970-01-01T00:00:00.000000+00:00","source":"h.signal","traceId":"3-7","sequence":7,"type":"signal.short","instrument":"X.SIM","confidence":0.75,"model":"c@v261121","score":-0.5,"changed":true,"votes":[{"model":"a@v261121","direction":"long","confidence":0.9},"#;
+        let expected = r#"{"timestamp":"1970-01-01T00:00:00.000000+00:00","source":"h.signal","traceId":"h-3-7","sequence":7,"type":"signal.short","instrument":"X.SIM","confidence":0.75,"model":"c@v261121","score":-0.5,"changed":true,"votes":[{"model":"a@v261121","direction":"long","confidence":0.9},"#;
         assert!(text.starts_with(expected), "{text}");
         let back: Signal<'_> = serde_json::from_str(&text).unwrap();
         assert_eq!(back.votes.len(), 3);
