@@ -259,13 +259,15 @@ fn a_stream_is_trimmed_but_not_what_a_group_waits_for() {
     assert!(!errors.contains("are trimmed though"), "{errors}");
     let all = length();
     assert!(all > 20_000, "{all}: a group waits for them");
+    // A bridge that came late begins so far back as entries are kept.
+    let begun = first();
     // It has taken all of them, and confirmed but the first: that is waited for too.
     server.ask(&["XREADGROUP", "GROUP", "readers", "a", "COUNT", "1000000", "STREAMS", STREAM, ">"]);
     server.ask(&["EVAL", CONFIRM, "1", STREAM, "readers"]);
     assert!(server.ask(&["XPENDING", STREAM, "readers"]).starts_with('1'));
     let (_, errors) = run("1000");
     assert!(!errors.contains("are trimmed though"), "{errors}");
-    assert!(first() == 1 && length() > all + 20_000, "{} {}", first(), length());
+    assert!(first() == begun && length() > all + 20_000, "{} {}", first(), length());
     let all = length();
     // It takes some and never confirms them.
     server.ask(&["XREADGROUP", "GROUP", "readers", "a", "COUNT", "7000", "STREAMS", STREAM, ">"]);

@@ -197,9 +197,10 @@ fn the_protocol_s_own_code_has_its_effects() {
 
     // An agent of which nobody knew is watched from its first heartbeat on, and missed when it is silent.
     let watched = || host.agents()["watched"].as_u64().unwrap();
-    wait("the host's own are watched", || watched() == 7);
+    // And the one whose signals are followed, though it was never heard.
+    wait("the host's own are watched", || watched() == 8);
     protocol(&["heartbeat", "agent:007"]);
-    wait("agent:007 is watched", || watched() == 8);
+    wait("agent:007 is watched", || watched() == 9);
     let missed = |agent: &'static str| {
         listener.wait("binaryrogue:alerts", |m| m["message"].as_str().unwrap().contains(&format!("{agent} missed")))
     };
