@@ -32,20 +32,3 @@ impl Head<'static> {
         }
     }
 }
-
-impl Head<'_> {
-    /// The same of another agent of `host`.
-    pub fn of_agent(&self, host: &str, agent: &str) -> Head<'static> {
-        Head { source: format!("{host}.{agent}").into(), ..self.owned() }
-    }
-
-    /// A copy that borrows nothing.
-    pub fn owned(&self) -> Head<'static> {
-        Head {
-            timestamp: self.timestamp.clone().into_owned().into(),
-            source: self.source.clone().into_owned().into(),
-            trace_id: self.trace_id.clone().into_owned().into(),
-            sequence: self.sequence,
-        }
-    }
-}

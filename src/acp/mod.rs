@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`names`] | every key and channel |
+//! | [`roster`] | the names of the host's agents |
 //! | [`time`] | ISO-8601 as Python writes and reads it |
 //! | [`event`] | a journaled event as an entry of the event stream |
 //! | [`trace`] | whose wish an event follows |
@@ -34,6 +35,7 @@ pub mod names;
 pub mod ops;
 pub mod payload;
 pub mod places;
+pub mod roster;
 pub mod schema;
 pub mod signal;
 pub mod time;

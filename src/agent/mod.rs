@@ -3,7 +3,6 @@
 //! | file | what |
 //! |---|---|
 //! | [`config`] | whom to watch, how long silence may last, what may be used of a provider |
-//! | [`roster`] | the seven agents of a host |
 //! | [`presence`] | when which heartbeat is due, and what it says |
 //! | [`beat`] | heartbeats on their way into Redis |
 //! | [`ledger`] | heartbeats on their way into PostgreSQL |
@@ -33,7 +32,6 @@ pub mod memory;
 pub mod outbox;
 pub mod presence;
 pub mod reduce;
-pub mod roster;
 pub mod run;
 pub mod supervise;
 pub mod tracker;

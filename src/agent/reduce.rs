@@ -6,8 +6,8 @@
 
 use super::exposure::Exposure;
 use super::memory::Bound;
-use super::roster::SUPERVISOR;
 use crate::acp::ops::Level;
+use crate::acp::roster::SUPERVISOR;
 use crate::control::plane::command::{Action, Command};
 use crate::control::plane::view::InstrumentSetting;
 use crate::control::plane::{Host, ScopeId};

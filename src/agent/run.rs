@@ -3,11 +3,11 @@
 use super::config::AgentsConfig;
 use super::exposure::Exposure;
 use super::ledger::{self, Ledger};
-use super::roster::SUPERVISOR;
 use super::{beat, supervise, tracker};
 use crate::acp::head::Head;
 use crate::acp::names::Names;
 use crate::acp::ops::{Alert, Level, Log};
+use crate::acp::roster::SUPERVISOR;
 use crate::bridge::redis::trouble::Trouble;
 use crate::control::plane::Host;
 use crate::control::plane::view::WatchNow;

@@ -2,6 +2,7 @@
 
 use super::account::Accounts;
 use super::id::Id;
+use crate::acp::event::{Event, Outputs};
 use crate::acp::trace::{Trace, Traces};
 use crate::event::definition::Definition;
 use crate::event::input::InputKind;
@@ -150,6 +151,21 @@ impl Tail {
         self.traces.of(entry.epoch, &entry.input, entry.audit.as_ref().map(|s| &s.risk))
     }
 
+    /// The entry as stores show it; it must have been [taken](Self::take).
+    pub fn event<'a>(&'a self, entry: &'a Entry) -> Event<'a> {
+        Event {
+            epoch: entry.epoch,
+            input: &entry.input,
+            instrument: self.instrument(entry.input.instrument),
+            outputs: entry.audit.as_ref().map(|s| Outputs {
+                signal: &s.signal,
+                risk: &s.risk,
+                execution: &s.execution,
+            }),
+            trace: self.trace(entry),
+        }
+    }
+
     /// The id of the event with this sequence.
     pub fn id_of(&self, sequence: u64) -> Id {
         let before = self.epochs.partition_point(|(first, _)| *first <= sequence);
@@ -170,11 +186,6 @@ impl Tail {
     /// Instruments whose account changed with the entries taken, since it was asked last (at first: all that were ever touched).
     pub fn take_touched(&mut self) -> BTreeSet<InstrumentId> {
         std::mem::take(&mut self.touched)
-    }
-
-    /// All instruments, as they are defined so far.
-    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
-        self.instruments.iter().flatten()
     }
 
     /// How many sequences were passed over since it was asked last, since the journal does not have them.

@@ -2,7 +2,7 @@
 
 use super::Cli;
 use super::exit::{Code, Failure};
-use crate::acp::event::{Event, FIELDS, Outputs, Texts};
+use crate::acp::event::{FIELDS, Texts};
 use crate::bridge::id::Id;
 use crate::bridge::tail::Tail;
 use crate::journal::Entry;
@@ -67,17 +67,7 @@ pub fn main(cli: &Cli, args: &EventsArgs) -> Result<Code, Failure> {
             while let Some(entry) = tail.peek(u64::MAX)? {
                 let entry: Entry = *entry;
                 tail.take();
-                let event = Event {
-                    epoch: entry.epoch,
-                    input: &entry.input,
-                    instrument: tail.instrument(entry.input.instrument),
-                    outputs: entry.audit.as_ref().map(|s| Outputs {
-                        signal: &s.signal,
-                        risk: &s.risk,
-                        execution: &s.execution,
-                    }),
-                    trace: tail.trace(&entry),
-                };
+                let event = tail.event(&entry);
                 let values = texts.write(&config.host.name, &event);
                 let wanted = |prefix: &String| values[0].starts_with(prefix.as_bytes());
                 if args.types.is_empty() || args.types.iter().any(wanted) {

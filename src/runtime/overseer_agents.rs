@@ -1,7 +1,7 @@
 //! Edge: the host's seven agents as others see them, what their supervisor shows, and who set what an instrument may do.
 
 use super::overseer::{Overseer, lock};
-use crate::agent::roster::{COMPLIANCE, NAMES, SUPERVISOR};
+use crate::acp::roster::{COMPLIANCE, NAMES, SUPERVISOR};
 use crate::control::plane::Host as _;
 use crate::control::plane::view::{Agent, ExecutionState, InstrumentSetting, Replaced, WatchNow};
 use crate::event::input::GateReason;

@@ -1,6 +1,7 @@
 //! Edge: what is taken of outside agents, and of whom.
 
 use crate::acp::inbound::is_name;
+use crate::acp::roster::NAMES;
 use crate::bridge::config::ConfigError;
 use crate::types::time::{MILLIS, Nanos, SECONDS};
 use serde::{Deserialize, Serialize};
@@ -66,8 +67,7 @@ impl IntakeConfig {
         let in_range = |value: u32, range: std::ops::RangeInclusive<u32>| range.contains(&value);
         check(self.agents.iter().all(|name| is_name(name)), "agents", "names of 1 to 42 characters A-Za-z0-9._@-:")?;
         check(self.agents.len() <= 1024, "agents", "at most 1024 names")?;
-        let aliases =
-            || self.aliases.iter().all(|(name, agent)| is_name(name) && super::ROSTER.contains(&agent.as_str()));
+        let aliases = || self.aliases.iter().all(|(name, agent)| is_name(name) && NAMES.contains(&agent.as_str()));
         check(
             aliases(),
             "aliases",

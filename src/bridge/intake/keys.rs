@@ -1,8 +1,8 @@
 //! Edge: the lists and channels that the intake uses, spelled as outside agents spell them.
 
-use super::ROSTER;
 use super::config::IntakeConfig;
 use crate::acp::names::Names;
+use crate::acp::roster::{NAMES, SUPERVISOR};
 use std::collections::BTreeMap;
 
 /// Names of one host's intake.
@@ -41,14 +41,14 @@ impl Keys {
     pub fn new(names: &Names, config: &IntakeConfig) -> Self {
         let host = names.host();
         let mut receivers = BTreeMap::new();
-        for agent in ROSTER {
+        for agent in NAMES {
             receivers.insert(agent.to_owned(), agent);
             receivers.insert(names.agent(agent), agent);
         }
         // The host itself is its supervisor.
-        receivers.insert(host.to_owned(), "supervisor");
+        receivers.insert(host.to_owned(), SUPERVISOR);
         for (alias, agent) in &config.aliases {
-            if let Some(agent) = ROSTER.iter().find(|name| *name == agent) {
+            if let Some(agent) = NAMES.iter().find(|name| *name == agent) {
                 receivers.insert(alias.clone(), agent);
             }
         }
@@ -129,7 +129,7 @@ impl Keys {
     /// The agent that takes what is addressed to `receiver`; nobody's are the supervisor's. `None`: another host's.
     pub fn agent_for(&self, receiver: Option<&str>) -> Option<&'static str> {
         match receiver {
-            None | Some("") => Some("supervisor"),
+            None | Some("") => Some(SUPERVISOR),
             Some(receiver) => self.receivers.get(receiver).copied(),
         }
     }

@@ -27,6 +27,3 @@ pub mod queue;
 pub mod run;
 pub mod seen;
 pub mod status;
-
-/// The agents of a host.
-pub const ROSTER: [&str; 7] = ["market-data", "feature", "signal", "risk", "execution", "supervisor", "compliance"];

@@ -87,7 +87,7 @@ impl Queue {
         Ok(call.invoke_async(at).await?)
     }
 
-    /// Takes the next command to one of `agents`, with the place of that agent.
+    /// Takes the next command to one of `agents`, with that agent.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -95,14 +95,14 @@ impl Queue {
         &self,
         at: &mut MultiplexedConnection,
         keys: &Keys,
-        agents: &[&str],
-    ) -> Result<Option<(usize, Vec<u8>)>, Trouble> {
+        agents: &[&'static str],
+    ) -> Result<Option<(&'static str, Vec<u8>)>, Trouble> {
         let mut call = self.take_any.prepare_invoke();
         for agent in agents {
             call.key(keys.commands(agent)).key(keys.commands_processing(agent));
         }
         let taken: Option<(usize, Vec<u8>)> = call.invoke_async(at).await?;
-        Ok(taken.and_then(|(place, item)| Some((place.checked_sub(1)?, item))))
+        Ok(taken.and_then(|(place, item)| Some((*agents.get(place.checked_sub(1)?)?, item))))
     }
 }
 

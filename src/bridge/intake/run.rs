@@ -1,7 +1,6 @@
 //! Edge: the intake at work: connect, take up what was left, then listen to the channels and look at the queues, and all of it
 //! again after any fault.
 
-use super::ROSTER;
 use super::act::Answer;
 use super::desk::{Dead, Desk, Handled, Heard};
 use super::ears::{Ears, Said};
@@ -12,6 +11,7 @@ use super::seen::request_of;
 use super::status::Status;
 use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::task::Task;
+use crate::acp::roster::NAMES;
 use crate::bridge::postgres::address::Address;
 use crate::bridge::redis::connect;
 use crate::bridge::redis::trouble::Trouble;
@@ -60,7 +60,8 @@ pub struct Setup {
 /// What an item was read as.
 enum Item {
     Task(Box<Task>),
-    Command(usize, Box<AgentCommand>),
+    /// To which agent.
+    Command(&'static str, Box<AgentCommand>),
 }
 
 /// An item that is not over.
@@ -177,9 +178,9 @@ impl Intake {
         for bytes in queue::left_in(at, &keys.processing).await? {
             self.task(at, keys, bytes, &mut waiting).await?;
         }
-        for (place, agent) in ROSTER.iter().enumerate() {
+        for agent in NAMES {
             for bytes in queue::left_in(at, &keys.commands_processing(agent)).await? {
-                self.command(at, keys, place, bytes, &mut waiting).await?;
+                self.command(at, keys, agent, bytes, &mut waiting).await?;
             }
         }
         Ok(waiting)
@@ -197,7 +198,7 @@ impl Intake {
             if waiting.len() >= WAITING_MAX {
                 return Ok(false);
             }
-            let command = self.queue.take_command(at, keys, &ROSTER).await?;
+            let command = self.queue.take_command(at, keys, &NAMES).await?;
             let face = queue::face(at, keys).await?;
             let is_known = face == fruitless.0 && fruitless.1.elapsed() < LOOK_AT_ALL_EVERY;
             let task = if face.is_empty() || is_known { None } else { self.queue.take(at, keys).await? };
@@ -207,8 +208,8 @@ impl Intake {
             if command.is_none() && task.is_none() {
                 return Ok(false);
             }
-            if let Some((place, bytes)) = command {
-                self.command(at, keys, place, bytes, waiting).await?;
+            if let Some((agent, bytes)) = command {
+                self.command(at, keys, agent, bytes, waiting).await?;
             }
             if let Some(bytes) = task {
                 self.task(at, keys, bytes, waiting).await?;
@@ -257,11 +258,10 @@ impl Intake {
         &mut self,
         at: &mut MultiplexedConnection,
         keys: &Keys,
-        place: usize,
+        agent: &'static str,
         bytes: Vec<u8>,
         waiting: &mut Vec<Waiting>,
     ) -> Result<(), Trouble> {
-        let Some(agent) = ROSTER.get(place) else { return Ok(()) };
         let desk = &self.setup.desk;
         let command = match AgentCommand::read(&bytes, desk.config().message_bytes as usize) {
             Ok(command) => command,
@@ -271,11 +271,14 @@ impl Intake {
             }
         };
         let handled = desk.command(agent, &command);
-        self.go_on(at, keys, Item::Command(place, Box::new(command)), bytes, 1, handled.into(), waiting).await
+        self.go_on(at, keys, Item::Command(agent, Box::new(command)), bytes, 1, handled.into(), waiting).await
     }
 
     /// Settles what is over, and puts the rest aside until it is to be looked at again.
-    #[allow(clippy::too_many_arguments)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an item with all that must be known of it, and where it is worked on"
+    )]
     async fn go_on(
         &mut self,
         at: &mut MultiplexedConnection,
@@ -291,8 +294,8 @@ impl Intake {
             (Next::Outcome(outcome, effect, dead), Item::Task(_)) => {
                 self.settle_task(at, keys, &bytes, &outcome, effect, dead).await
             }
-            (Next::Response(response, dead), Item::Command(place, command)) => {
-                self.settle_command(at, keys, place, &command, &bytes, &response, dead).await
+            (Next::Response(response, dead), Item::Command(agent, command)) => {
+                self.settle_command(at, keys, agent, &command, &bytes, &response, dead).await
             }
             (Next::Asked(number), item) => {
                 let asked = Some((number, now + JOURNALED_WITHIN));
@@ -306,7 +309,10 @@ impl Intake {
     }
 
     /// Another try, later; or, after the last one, none.
-    #[allow(clippy::too_many_arguments)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an item with all that must be known of it, and where it is worked on"
+    )]
     async fn put_off(
         &mut self,
         at: &mut MultiplexedConnection,
@@ -330,9 +336,9 @@ impl Intake {
                 let outcome = desk.outcome(&task, Err(why.clone()));
                 self.settle_task(at, keys, &bytes, &outcome, false, Some(Dead(why))).await
             }
-            Item::Command(place, command) => {
-                let response = desk.response(ROSTER.get(place).unwrap_or(&""), &command, Err(why.clone()));
-                self.settle_command(at, keys, place, &command, &bytes, &response, Some(Dead(why))).await
+            Item::Command(agent, command) => {
+                let response = desk.response(agent, &command, Err(why.clone()));
+                self.settle_command(at, keys, agent, &command, &bytes, &response, Some(Dead(why))).await
             }
         }
     }
@@ -353,10 +359,9 @@ impl Intake {
             let Some((number, until)) = asked else {
                 match item {
                     Item::Task(_) => self.task(at, keys, bytes, waiting).await?,
-                    Item::Command(place, command) => {
-                        let agent = ROSTER.get(place).unwrap_or(&"");
+                    Item::Command(agent, command) => {
                         let handled = desk.command(agent, &command).into();
-                        let item = Item::Command(place, command);
+                        let item = Item::Command(agent, command);
                         self.go_on(at, keys, item, bytes, attempt + 1, handled, waiting).await?;
                     }
                 }
@@ -369,8 +374,7 @@ impl Intake {
             };
             let next = match (answer, &item) {
                 (Some(answer), Item::Task(task)) => Next::Outcome(Box::new(desk.outcome(task, answer)), true, None),
-                (Some(answer), Item::Command(place, command)) => {
-                    let agent = ROSTER.get(*place).unwrap_or(&"");
+                (Some(answer), Item::Command(agent, command)) => {
                     Next::Response(Box::new(desk.response(agent, command, answer)), None)
                 }
                 // It is on its way into the journal, however long that takes: saying now that it failed would be wrong.
@@ -410,18 +414,20 @@ impl Intake {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an item with all that must be known of it, and where it is worked on"
+    )]
     async fn settle_command(
         &mut self,
         at: &mut MultiplexedConnection,
         keys: &Keys,
-        place: usize,
+        agent: &'static str,
         command: &AgentCommand,
         bytes: &[u8],
         response: &Response,
         dead: Option<Dead>,
     ) -> Result<(), Trouble> {
-        let agent = ROSTER.get(place).unwrap_or(&"");
         let (desk, text, kept) = (&self.setup.desk, json(response)?, self.setup.audit_length);
         let audit = |kind, data| desk.audit(agent, &command.id, kind, data);
         let mut settled = Settled::new(&keys.commands_processing(agent), bytes)

@@ -6,7 +6,6 @@
 use super::encode::Rows;
 use super::rows::{RowMaker, add_features};
 use super::tables::TABLES;
-use crate::acp::event::{Event, Outputs};
 use crate::bridge::id::Id;
 use crate::bridge::sampler::Sampler;
 use crate::bridge::tail::Tail;
@@ -79,17 +78,7 @@ impl Maker {
             };
             let entry: Entry = *entry;
             tail.take();
-            let event = Event {
-                epoch: entry.epoch,
-                input: &entry.input,
-                instrument: tail.instrument(entry.input.instrument),
-                outputs: entry.audit.as_ref().map(|s| Outputs {
-                    signal: &s.signal,
-                    risk: &s.risk,
-                    execution: &s.execution,
-                }),
-                trace: tail.trace(&entry),
-            };
+            let event = tail.event(&entry);
             last = Id { epoch: entry.epoch, sequence: entry.sequence };
             self.rows.add(&mut rows, &event);
             if let Some(vector) = self.features.as_mut().and_then(|sampler| sampler.take(&entry)?.vector) {

@@ -33,11 +33,6 @@ impl Publisher {
         Self { channels, configured, heard: Topics::those(|_| true), asked: None, text: Vec::new(), published: 0 }
     }
 
-    /// Whether the topic is switched on.
-    pub fn is_on(&self, topic: Topic) -> bool {
-        self.configured.has(topic)
-    }
-
     /// Whether a message on `topic` is worth making: a topic with much to say is silent while nobody listens.
     pub fn wants(&self, topic: Topic) -> bool {
         self.configured.has(topic) && (!topic.is_bulk() || self.heard.has(topic))

@@ -5,7 +5,7 @@ use super::mirror;
 use super::outgoing::{Outgoing, Sources};
 use super::stream::{Added, Cleared, Sent, Stream};
 use super::trouble::Trouble;
-use crate::acp::event::{Event, FIELDS, Outputs, Texts};
+use crate::acp::event::{FIELDS, Texts};
 use crate::acp::names::Names;
 use crate::bridge::config::RedisConfig;
 use crate::bridge::control::has_groups;
@@ -314,17 +314,7 @@ impl Writer<'_> {
             let gate_before = self.tail.accounts().gate();
             self.tail.take();
             let instrument = self.tail.instrument(entry.input.instrument);
-            let event = Event {
-                epoch: entry.epoch,
-                input: &entry.input,
-                instrument,
-                outputs: entry.audit.as_ref().map(|s| Outputs {
-                    signal: &s.signal,
-                    risk: &s.risk,
-                    execution: &s.execution,
-                }),
-                trace: self.tail.trace(&entry),
-            };
+            let event = self.tail.event(&entry);
             last = Id { epoch: entry.epoch, sequence: entry.sequence };
             let values = self.texts.write(self.setup.names.host(), &event);
             batch.add(last, &FIELDS, &values);
