@@ -50,6 +50,11 @@ impl Names {
         format!("{}:events:{}:journal", self.prefix, self.host)
     }
 
+    /// How the process start began that the stream ends in.
+    pub fn events_start(&self) -> String {
+        format!("{}:events:{}:start", self.prefix, self.host)
+    }
+
     /// Who writes the stream of the host's events at the moment.
     pub fn events_writer(&self) -> String {
         format!("{}:events:{}:writer", self.prefix, self.host)

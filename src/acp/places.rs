@@ -75,6 +75,13 @@ pub const PLACES: &[Place] = &[
         "every journaled event once, in order; ids are `{epoch}-{sequence}`; fields type, timestamp, source, traceId, sequence, instrument, data",
     ),
     at("binaryrogue:events:{host}:journal", Kind::Text, Flow::Out, "", "which journal the stream is of"),
+    at(
+        "binaryrogue:events:{host}:start",
+        Kind::Text,
+        Flow::Out,
+        "",
+        "number, sequence and time (ns since 1970) of the process start that the stream ends in",
+    ),
     at("binaryrogue:events:{host}:writer", Kind::Text, Flow::Out, "", "who writes the stream at the moment"),
     at(
         "binaryrogue:events:{host}:told",

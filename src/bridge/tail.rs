@@ -9,7 +9,8 @@ use crate::event::input::InputKind;
 use crate::journal::{Entry, JournalError, Loss, Reader};
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
-use std::collections::BTreeSet;
+use crate::types::time::{MICROS, UnixNanos};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -18,6 +19,15 @@ fn definition(entry: &Entry) -> Option<Instrument> {
     let input = &entry.input;
     (input.kind == InputKind::Definition.code() && input.instrument.is_some())
         .then(|| input.payload::<Definition>().instrument(input.instrument))?
+}
+
+/// How a process start is known from another one of the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The sequence of its first record.
+    pub sequence: u64,
+    /// When it began; stores keep whole microseconds.
+    pub at: UnixNanos,
 }
 
 /// A reader with its place.
@@ -30,6 +40,8 @@ pub struct Tail {
     instruments: Vec<Option<Instrument>>,
     /// The first sequence of each process start, and its number; rising.
     epochs: Vec<(u64, u64)>,
+    /// When each process start began, by its number, as far as the journal has its first record.
+    starts: BTreeMap<u64, Start>,
     traces: Traces,
     accounts: Accounts,
     /// Instruments whose account changed with the entries taken, since it was asked last.
@@ -58,6 +70,7 @@ impl Tail {
             last: 0,
             instruments: Vec::new(),
             epochs: Vec::new(),
+            starts: BTreeMap::new(),
             traces: Traces::default(),
             accounts: Accounts::default(),
             touched: BTreeSet::new(),
@@ -90,6 +103,9 @@ impl Tail {
     fn learn(&mut self, entry: &Entry) {
         if self.epochs.last().is_none_or(|(_, epoch)| *epoch != entry.epoch) {
             self.epochs.push((entry.sequence, entry.epoch));
+        }
+        if entry.input.kind == InputKind::Epoch.code() {
+            self.starts.insert(entry.epoch, Start { sequence: entry.sequence, at: entry.input.ts_recv });
         }
         self.traces.learn(entry.epoch, &entry.input, entry.audit.as_ref().map(|s| &s.risk));
         if self.accounts.learn(entry) {
@@ -171,6 +187,13 @@ impl Tail {
         let before = self.epochs.partition_point(|(first, _)| *first <= sequence);
         let epoch = before.checked_sub(1).and_then(|at| self.epochs.get(at)).or(self.epochs.first());
         Id { epoch: epoch.map_or(0, |(_, epoch)| *epoch), sequence }
+    }
+
+    /// Whether the process start `epoch` is another one here than where `stored` was written: the journal was put back to an older
+    /// copy and went on from there, so that a store has what it has not. What lies too far back to be known is not another one.
+    pub fn is_another(&self, epoch: u64, stored: Start) -> bool {
+        let micros = |start: &Start| (start.sequence, start.at.div_euclid(MICROS));
+        self.starts.get(&epoch).is_some_and(|here| micros(here) != micros(&stored))
     }
 
     /// The newest process start that was met; 0 = none.

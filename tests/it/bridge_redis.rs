@@ -1,5 +1,6 @@
 //! The event stream in a real Redis: every sequence once, in order, whatever happens to the server, the bridge or the host.
 
+use crate::altered::copy;
 use crate::redis_server::RedisServer;
 use crate::support::{arg, tickpath};
 use serde_json::Value;
@@ -232,6 +233,33 @@ fn a_stream_of_somebody_else_is_left_alone() {
     server.ask(&["XGROUP", "CREATE", STREAM, "readers", "0", "MKSTREAM"]);
     let last = settle(&server, &one);
     is_whole(&server, last);
+}
+
+#[test]
+fn a_journal_that_was_put_back_and_went_on_by_itself_is_not_mixed_with_the_one_that_is_mirrored() {
+    let Some(server) = RedisServer::start(&["--maxmemory-policy", "noeviction"]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, backup) = (dir.path().join("j"), dir.path().join("backup"));
+    settle(&server, &journal);
+    copy(&journal, &backup);
+    end(start(&journal, &server.url(), "100x", 3_000));
+    let last = settle(&server, &journal);
+    std::fs::remove_dir_all(&journal).unwrap();
+    copy(&backup, &journal);
+    // It goes on by itself, until it has as many starts as the stream knows, and more.
+    for _ in 0..6 {
+        let output = tickpath()
+            .args(["run", "--plain", "--speed", "100x", "--events", "10", "--journal", arg(&journal)])
+            .env("TICKPATH__HTTP__BIND", "127.0.0.1:0")
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+    }
+    for _ in 0..3 {
+        let (_, errors) = end(start(&journal, &server.url(), "100x", 2_000));
+        assert!(errors.contains("put back to an older copy"), "{errors}");
+        assert_eq!(server.ids(STREAM).last().unwrap().1, last, "nothing is added");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The bridge to PostgreSQL under faults of server, network, database and host: in the end every sequence is there once.
 
+use crate::altered::copy;
 use crate::bridge_postgres::{
     end, is_whole, is_whole_as, settle, settle_as, start, start_with, stop, typed_rows_are_the_journals,
 };
@@ -268,6 +269,35 @@ fn two_hosts_in_one_database_and_one_name_for_two_journals() {
     server.ask("DELETE FROM tickpath.cursors WHERE host = 'tickpath-1'");
     let last = settle(&server, &dir.path().join("tickpath-1"));
     is_whole(&server, last);
+}
+
+#[test]
+fn a_journal_that_was_put_back_and_went_on_by_itself_is_not_mixed_with_the_rows() {
+    let Some(server) = PostgresServer::start(&[]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, backup) = (dir.path().join("j"), dir.path().join("backup"));
+    end(start(&journal, &server.admin(), "100x", 3_000));
+    settle(&server, &journal);
+    copy(&journal, &backup);
+    end(start(&journal, &server.admin(), "100x", 3_000));
+    settle(&server, &journal);
+    let rows = server.number("SELECT count(*) FROM tickpath.events");
+    std::fs::remove_dir_all(&journal).unwrap();
+    copy(&backup, &journal);
+    // It goes on by itself, until it has as many starts as the rows know, and more.
+    for _ in 0..6 {
+        let output = tickpath()
+            .args(["run", "--plain", "--speed", "100x", "--events", "10", "--journal", arg(&journal)])
+            .env("TICKPATH__HTTP__BIND", "127.0.0.1:0")
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+    }
+    for _ in 0..3 {
+        let (_, errors) = end(start(&journal, &server.admin(), "100x", 2_000));
+        assert!(errors.contains("put back to an older copy"), "{errors}");
+        assert_eq!(server.number("SELECT count(*) FROM tickpath.events"), rows, "nothing is added");
+    }
 }
 
 #[test]

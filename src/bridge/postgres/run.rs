@@ -160,6 +160,14 @@ async fn session(setup: &Setup, work: &mut Work) -> Result<Over, Trouble> {
         None => {}
     }
     let Some(mut tail) = resume(setup, last, work)? else { return Ok(Over::Done) };
+    if let Some(start) = session.start_of(&setup.host, last.epoch).await?
+        && tail.is_another(last.epoch, start)
+    {
+        return Err(Trouble(format!(
+            "PostgreSQL: start {} of the host `{}` is another one in the rows than in the journal, which was put back to an older copy and went on from there: bring the newer journal back, or give this host a `[host] name` of its own",
+            last.epoch, setup.host
+        )));
+    }
     {
         let mut standing = setup.status.lock();
         let had = standing.sequence.unwrap_or(0);

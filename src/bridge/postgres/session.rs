@@ -3,9 +3,11 @@
 use super::address::Address;
 use super::batch::Batch;
 use super::migrate;
-use super::tables::{BEGIN_CURSOR, LOCK_CURSOR, MOVE_CURSOR, TABLES};
+use super::tables::{BEGIN_CURSOR, LOCK_CURSOR, MOVE_CURSOR, START, TABLES};
 use super::trouble::Trouble;
 use crate::bridge::id::Id;
+use crate::bridge::tail::Start;
+use crate::types::time::MICROS;
 use futures_util::SinkExt;
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -113,6 +115,20 @@ impl Session {
             let row = self.client.query_one(&self.lock, &[&host]).await?;
             let (epoch, last): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
             Ok(Place { journal: row.try_get(0)?, last: Id { epoch: sequence(epoch), sequence: sequence(last) } })
+        })
+        .await
+    }
+
+    /// How the process start `epoch` of `host` began, as the rows have it; `None` if they do not (any more).
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn start_of(&self, host: &str, epoch: u64) -> Result<Option<Start>, Trouble> {
+        within("asking how the last start began", async {
+            let row = self.client.query_opt(START, &[&host, &i64::try_from(epoch).unwrap_or(i64::MAX)]).await?;
+            let Some(row) = row else { return Ok(None) };
+            let at: i64 = row.try_get(1)?;
+            Ok(Some(Start { sequence: sequence(row.try_get(0)?), at: at.saturating_mul(MICROS) }))
         })
         .await
     }

@@ -145,6 +145,9 @@ pub const LOCK_CURSOR: &str = "SELECT journal, epoch, sequence FROM tickpath.cur
 /// A cursor before everything, unless there is one.
 pub const BEGIN_CURSOR: &str =
     "INSERT INTO tickpath.cursors (host, journal, epoch, sequence) VALUES ($1, $2, 0, 0) ON CONFLICT (host) DO NOTHING";
+/// The first row of a process start: its sequence, and its time in microseconds since 1970.
+pub const START: &str = "SELECT sequence, (extract(epoch FROM at) * 1000000)::bigint FROM tickpath.events
+    WHERE host = $1 AND epoch = $2 AND type = 'host.epoch' ORDER BY sequence LIMIT 1";
 /// Moves it.
 pub const MOVE_CURSOR: &str =
     "UPDATE tickpath.cursors SET epoch = $2, sequence = $3, moved_at = pg_catalog.now() WHERE host = $1";

@@ -11,9 +11,10 @@ use crate::bridge::config::RedisConfig;
 use crate::bridge::control::has_groups;
 use crate::bridge::id::Id;
 use crate::bridge::status::{State, Status};
-use crate::bridge::tail::{self, Tail};
+use crate::bridge::tail::{self, Start, Tail};
 use crate::control::clock_sync::read_clocks;
 use crate::control::plane::BridgeAction;
+use crate::event::input::InputKind;
 use crate::journal::{Entry, JournalError};
 use redis::Client;
 use redis::aio::MultiplexedConnection;
@@ -169,9 +170,16 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         }
         standing.sequence = Some(last.sequence);
     }
+    let start: Option<String> = redis::cmd("GET").arg(names.events_start()).query_async(&mut connection).await?;
+    let start = start.as_deref().and_then(start_of);
+    let another = start.filter(|(epoch, start)| {
+        place.last.is_some_and(|last| last.epoch == *epoch) && tail.is_another(*epoch, *start)
+    });
     let mut batch = stream.batch(0);
     let told = stream.told(&mut connection, &names.events_told(), &journal).await?;
-    outgoing.begin(&mut connection, &mut batch, &mut tail, (place.last, told)).await?;
+    if another.is_none() {
+        outgoing.begin(&mut connection, &mut batch, &mut tail, (place.last, told)).await?;
+    }
     if !batch.is_empty() && stream.is_writer(&mut connection, &token).await? {
         outgoing.done(&setup.status, batch.send(&mut connection).await?.refused);
     }
@@ -191,9 +199,25 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         counts_losses: place.last.is_some(),
         had_all: false,
     };
+    if let Some((epoch, _)) = another {
+        // Unless people have said meanwhile that this journal is the one that counts.
+        writer.rebuild().await?;
+        return Err(Trouble(format!(
+            "Redis: start {epoch} of this host is another one in the stream `{}` than in the journal, which was put back to an older copy and went on from there: bring the newer journal back, or, if this one is to count, `tickpath bridge rebuild redis`",
+            writer.stream.key()
+        )));
+    }
     let over = writer.write().await;
     *left = Some((writer.last, writer.tail));
     over
+}
+
+/// A process start as it is kept beside the stream: its number, and how it began.
+fn start_of(text: &str) -> Option<(u64, Start)> {
+    let mut words = text.split(' ');
+    let mut next = || words.next()?.parse::<i64>().ok();
+    let (epoch, sequence, at) = (next()?, next()?, next()?);
+    Some((u64::try_from(epoch).ok()?, Start { sequence: u64::try_from(sequence).ok()?, at }))
 }
 
 /// A name that no other session has.
@@ -318,6 +342,12 @@ impl Writer<'_> {
             last = Id { epoch: entry.epoch, sequence: entry.sequence };
             let values = self.texts.write(self.setup.names.host(), &event);
             batch.add(last, &FIELDS, &values);
+            if entry.input.kind == InputKind::Epoch.code() {
+                let start = format!("{} {} {}", entry.epoch, entry.sequence, entry.input.ts_recv);
+                let mut command = redis::cmd("SET");
+                command.arg(self.setup.names.events_start()).arg(start);
+                batch.also(command);
+            }
             let event = mirror::Event { id: last, entry: &entry, instrument, values: &values, gate_before };
             self.outgoing.event(&mut batch, &event);
         }
