@@ -1,6 +1,7 @@
 //! Edge: what a bridge tells of itself. Written by the bridge, read by whoever asks; one lock for microseconds.
 
 use super::control::Control;
+use crate::journal::Places;
 use serde::Serialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -30,6 +31,9 @@ pub struct Standing {
     pub state: &'static str,
     /// The last sequence that the store has for sure; `None` until it was asked.
     pub sequence: Option<u64>,
+    /// Where in the journal that is; `None` until it was asked.
+    #[serde(skip)]
+    pub places: Option<Places>,
     /// When the store last had all that may be mirrored.
     #[serde(skip)]
     pub current_at: Option<Instant>,

@@ -6,7 +6,7 @@ use crate::acp::event::{Event, Outputs};
 use crate::acp::trace::{Trace, Traces};
 use crate::event::definition::Definition;
 use crate::event::input::InputKind;
-use crate::journal::{Entry, JournalError, Loss, Reader};
+use crate::journal::{Entry, JournalError, Loss, Places, Reader};
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::Instrument;
 use crate::types::time::{MICROS, UnixNanos};
@@ -155,6 +155,11 @@ impl Tail {
     /// The last sequence that was taken, or that lay before.
     pub fn last(&self) -> u64 {
         self.last
+    }
+
+    /// Where in the journal what was taken ends.
+    pub fn places(&self) -> Places {
+        self.reader.places()
     }
 
     /// The instrument, as it is defined so far. The entry that is looked at counts, if it defines it.

@@ -243,7 +243,7 @@ fn table(body: &Value) -> String {
             .to_owned();
     }
     let number = |value: &Value| value.as_u64().map_or_else(|| "?".to_owned(), |n| n.to_string());
-    let head = ["bridge", "state", "sequence", "behind", "seconds", "events", "bytes", "lost", "trouble"];
+    let head = ["bridge", "state", "sequence", "behind", "behind kB", "seconds", "events", "bytes", "lost", "trouble"];
     let mut lines = vec![head.map(ToOwned::to_owned)];
     for bridge in all {
         let text = |key: &str| bridge[key].as_str().unwrap_or("").to_owned();
@@ -260,6 +260,7 @@ fn table(body: &Value) -> String {
             text("state"),
             number(&bridge["sequence"]),
             number(&bridge["lag_events"]),
+            bridge["lag_bytes"].as_u64().map_or_else(|| "?".to_owned(), |n| n.div_ceil(1_000).to_string()),
             bridge["lag_seconds"].as_f64().map_or_else(|| "?".to_owned(), |s| format!("{s:.1}")),
             number(&bridge["events"]),
             number(&bridge["bytes"]),
@@ -277,7 +278,7 @@ mod tests {
     #[test]
     fn bridges_are_shown_with_what_is_wrong() {
         let bridge = |name: &str, more: Value| {
-            let mut bridge = json!({"name": name, "state": "current", "sequence": 120, "lag_events": 0,
+            let mut bridge = json!({"name": name, "state": "current", "sequence": 120, "lag_events": 0, "lag_bytes": 0,
                 "lag_seconds": 0.0, "events": 120, "bytes": 4096, "lost": 0, "trouble": "", "paused": null,
                 "rebuild_asked": false, "rebuild_refused": "", "groups": []});
             bridge.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -288,18 +289,18 @@ mod tests {
             let line = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
             assert_eq!(line, expected);
         };
-        check(json!({}), "redis current 120 0 0.0 120 4096 0");
+        check(json!({}), "redis current 120 0 0 0.0 120 4096 0");
         check(
-            json!({"state": "waiting", "sequence": null, "lag_events": null, "lag_seconds": null, "trouble": "nobody listens there"}),
-            "redis waiting ? ? ? 120 4096 0 nobody listens there",
+            json!({"state": "waiting", "sequence": null, "lag_events": null, "lag_bytes": null, "lag_seconds": null, "trouble": "nobody listens there"}),
+            "redis waiting ? ? ? ? 120 4096 0 nobody listens there",
         );
         check(
-            json!({"state": "paused", "lag_events": 7, "lag_seconds": 1.26, "paused": {"who": "ada", "reason": "it moves", "since": "T"}}),
-            "redis paused 120 7 1.3 120 4096 0 paused by ada since T: it moves",
+            json!({"state": "paused", "lag_events": 7, "lag_bytes": 1601, "lag_seconds": 1.26, "paused": {"who": "ada", "reason": "it moves", "since": "T"}}),
+            "redis paused 120 7 2 1.3 120 4096 0 paused by ada since T: it moves",
         );
         check(
             json!({"rebuild_asked": true, "rebuild_refused": "groups"}),
-            "redis current 120 0 0.0 120 4096 0 a rebuilding is asked for; not rebuilt: groups",
+            "redis current 120 0 0 0.0 120 4096 0 a rebuilding is asked for; not rebuilt: groups",
         );
         assert!(table(&json!({"bridges": []})).contains("no bridge is on"));
         let both = json!({"bridges": [bridge("redis", json!({})), bridge("postgres", json!({}))]});

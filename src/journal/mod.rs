@@ -68,7 +68,7 @@
 //! | `disk`, `segment` | reserve, sync, replace, lock; a segment made ahead and finished |
 //! | `writer`, `writer_open`, `write_lane`, `helper` | the two threads |
 //! | `recovery`, `scan` | open again: what is there, what a crash explains |
-//! | `reader` | read in order, also while it is written |
+//! | `reader`, `place` | read in order, also while it is written; how far it is between two places |
 //! | `verify`, `folder`, `walk`, `walk_segment`, `links`, `union`, `meta`, `finding` | find what was altered or lost, and where |
 
 mod config;
@@ -83,6 +83,7 @@ mod links;
 mod loss;
 mod map;
 mod meta;
+mod place;
 mod reader;
 mod record;
 mod recovery;
@@ -108,6 +109,7 @@ pub use finding::{Finding, Verification};
 pub use heads::{Dropped, Head, read_dropped, read_heads};
 pub use loss::{Loss, LossReason};
 pub use meta::{config_name, short_hash};
+pub use place::{Place, Places, bytes_between};
 pub use reader::{AuditSections, Entry, Reader};
 pub use record::Log;
 pub use recovery::Recovery;

@@ -4,6 +4,7 @@ use super::disk::{segment_numbers, segment_path};
 use super::error::JournalError;
 use super::heads::read_dropped;
 use super::loss::{Loss, Losses};
+use super::place::{Place, Places};
 use super::record::{ALIGN, LENGTH_MAX, Log, Opening, Parsed, RecordKind, next_valid, parse};
 use crate::event::digest::SlotDigest;
 use crate::event::execution::ExecutionSection;
@@ -67,6 +68,8 @@ struct LogReader {
     base: u64,
     /// Place in `buffer`.
     at: usize,
+    /// Bytes of the record that was taken last.
+    taken: usize,
     /// Bytes to read next time.
     chunk: usize,
     last: u64,
@@ -89,6 +92,7 @@ impl LogReader {
             buffer: Vec::with_capacity(CHUNK + LENGTH_MAX),
             base: 0,
             at: 0,
+            taken: 0,
             chunk: CHUNK,
             last: 0,
             behind: 0,
@@ -210,6 +214,7 @@ impl LogReader {
                     }
                     self.sealed = kind == RecordKind::Seal;
                     self.at += length;
+                    self.taken = length;
                     self.chunk = CHUNK;
                     return Ok(true);
                 }
@@ -263,6 +268,13 @@ impl LogReader {
             read_at(file, &mut self.buffer[have..], self.base + have as u64).map_err(JournalError::io("read", path))?;
         self.buffer.truncate(have + read);
         Ok(have == 0)
+    }
+
+    /// Where the next slot begins that was not delivered yet; before everything until something was read.
+    fn place(&self) -> Place {
+        let waits = if self.peeked { self.taken } else { 0 };
+        let offset = (self.base + self.at as u64).saturating_sub(waits as u64);
+        self.segment.as_ref().map_or_else(Place::default, |(segment, ..)| Place { segment: *segment, offset })
     }
 
     fn corrupt_here(&self, what: &'static str) -> JournalError {
@@ -359,6 +371,14 @@ impl Reader {
             (false, false) => return Ok(false),
         };
         Self::deliver(from, &mut self.last, entry)
+    }
+
+    /// Where it stands in both logs. A log of which nothing was read yet has its first place.
+    pub fn places(&self) -> Places {
+        let mut places = Places::default();
+        places[Log::Audit.index()] = self.audit.place();
+        places[Log::Market.index()] = self.market.as_ref().map_or_else(Place::default, LogReader::place);
+        places
     }
 
     /// Market data that was not recorded, as far as the audit log was read and its notes tell it.

@@ -7,6 +7,7 @@ use super::error::{Fault, JournalError};
 use super::heads::Head;
 use super::helper::{HelperHandle, Job, Reply, Shared};
 use super::loss::{Loss, LossReason, Note};
+use super::place::{Place, Places};
 use super::record::{Log, SealReason};
 use super::write_lane::WriteLane;
 use crate::event::digest::SlotDigest;
@@ -239,6 +240,13 @@ impl Writer {
     /// The last sequence that [`Self::sync`] has confirmed (or that was recovered).
     pub fn synced_to(&self) -> u64 {
         self.synced_to
+    }
+
+    /// Where the next records go.
+    pub fn places(&self) -> Places {
+        self.lanes
+            .each_ref()
+            .map(|lane| Place { segment: lane.current.number, offset: lane.current.front.used() as u64 })
     }
 
     /// The durability that was configured.

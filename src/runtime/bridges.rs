@@ -17,7 +17,8 @@ use crate::bridge::{postgres, redis};
 use crate::config::{Config, ConfigError};
 use crate::control::notices::Notices;
 use crate::control::secret::{self, Secret};
-use std::path::Path;
+use crate::journal::{Places, bytes_between};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -32,9 +33,16 @@ pub struct Seen {
     pub name: &'static str,
     /// How it stands.
     pub status: Arc<Status>,
+    /// The journal's folder.
+    pub journal: PathBuf,
 }
 
 impl Seen {
+    /// Bytes of the journal between what the store has and `end`; `None` until it was asked, or if that cannot be seen.
+    pub fn lag_bytes(&self, standing: &Standing, end: &Places) -> Option<u64> {
+        bytes_between(&self.journal, standing.places.as_ref()?, end).ok()
+    }
+
     /// How it stands, how many events it is behind what the journal has, and how many seconds ago it had all.
     pub fn standing(&self, journaled: u64) -> (Standing, Option<u64>, Option<f64>) {
         let standing = self.status.get();
@@ -182,7 +190,7 @@ impl Prepared {
         let mut bridges = Bridges::default();
         if let Some((client, names, config)) = self.redis {
             // The bridge itself is seen, too: how far it is behind is one of the figures.
-            let status = bridges.show("redis");
+            let status = bridges.show("redis", given.journal);
             let sampler = StageSampler::new(given.journal, config.feature_interval_ms);
             let sight = HostSight::new(Arc::clone(given.view), given.journal, given.before, bridges.seen.clone());
             let sources = Sources {
@@ -197,7 +205,7 @@ impl Prepared {
             })?;
         }
         if let Some((address, config)) = self.postgres {
-            let status = bridges.show("postgres");
+            let status = bridges.show("postgres", given.journal);
             let sampler = Box::new(StageSampler::new(given.journal, config.feature_interval_ms));
             let (journal, durable, epoch) = (given.journal.to_path_buf(), Arc::clone(given.durable), given.epoch);
             let (host, check_name) = (self.host, crate::risk::check_name as postgres::rows::CheckName);
@@ -213,10 +221,10 @@ impl Prepared {
 
 impl Bridges {
     /// A bridge that others see from now on.
-    fn show(&mut self, name: &'static str) -> Arc<Status> {
+    fn show(&mut self, name: &'static str, journal: &Path) -> Arc<Status> {
         let status = Arc::new(Status::default());
         status.set(State::Connecting, "");
-        self.seen.push(Seen { name, status: Arc::clone(&status) });
+        self.seen.push(Seen { name, status: Arc::clone(&status), journal: journal.to_path_buf() });
         status
     }
 

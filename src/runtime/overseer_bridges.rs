@@ -2,20 +2,24 @@
 
 use super::bridges::Seen;
 use super::overseer::{Overseer, lock};
+use super::recorder::View;
 use crate::bridge::status::State;
 use crate::control::mode::Mode;
 use crate::control::plane::view::BridgeNow;
 use crate::control::plane::{BridgeOrder, Refused};
+use crate::journal::Places;
 
-/// How a bridge stands, against what the journal has.
-fn now_of(bridge: &Seen, journaled: u64) -> BridgeNow {
+/// How a bridge stands, against what the journal has: up to which sequence, and which place.
+fn now_of(bridge: &Seen, journaled: u64, end: &Places) -> BridgeNow {
     let (standing, lag_events, lag_seconds) = bridge.standing(journaled);
+    let lag_bytes = bridge.lag_bytes(&standing, end);
     let asked = bridge.status.control().get();
     BridgeNow {
         name: bridge.name.to_owned(),
         state: standing.state.to_owned(),
         sequence: standing.sequence,
         lag_events,
+        lag_bytes,
         lag_seconds,
         events: standing.events,
         bytes: standing.bytes,
@@ -49,15 +53,15 @@ fn paused_words(bridge: &BridgeNow, live: bool) -> Option<String> {
 
 impl Overseer {
     /// How the bridges stand, against what the journal has.
-    pub(super) fn bridges_now(&self, journaled: u64) -> Vec<BridgeNow> {
-        lock(&self.bridges).iter().map(|bridge| now_of(bridge, journaled)).collect()
+    pub(super) fn bridges_now(&self, view: &View) -> Vec<BridgeNow> {
+        lock(&self.bridges).iter().map(|bridge| now_of(bridge, view.journaled, &view.journal_end)).collect()
     }
 
     /// What people should know of bridges that somebody paused.
     pub(super) fn paused_bridges(&self) -> Vec<String> {
         let live = self.mode == Mode::Live;
         // What the journal has is not asked for here.
-        self.bridges_now(0).iter().filter_map(|bridge| paused_words(bridge, live)).collect()
+        self.bridges_now(&View::default()).iter().filter_map(|bridge| paused_words(bridge, live)).collect()
     }
 
     /// Asks something of a bridge.
@@ -65,7 +69,10 @@ impl Overseer {
     /// # Errors
     /// [`Refused`]; then nothing has changed.
     pub(super) fn order_bridge(&self, name: &str, order: &BridgeOrder) -> Result<BridgeNow, Refused> {
-        let journaled = lock(&self.view).journaled;
+        let (journaled, end) = {
+            let view = lock(&self.view);
+            (view.journaled, view.journal_end)
+        };
         let bridges = lock(&self.bridges).clone();
         let Some(bridge) = bridges.iter().find(|bridge| bridge.name == name) else {
             let known = bridges.iter().map(|bridge| bridge.name.to_owned()).collect();
@@ -77,7 +84,7 @@ impl Overseer {
             return Err(Refused::Conflict { reason: "bridge_ended", message });
         }
         bridge.status.control().order(order, &standing.groups, self.now().wall)?;
-        Ok(now_of(bridge, journaled))
+        Ok(now_of(bridge, journaled, &end))
     }
 }
 
@@ -86,11 +93,12 @@ mod tests {
     use super::*;
     use crate::bridge::status::Status;
     use crate::control::plane::BridgeAction;
+    use std::path::PathBuf;
     use std::sync::Arc;
 
     #[test]
     fn a_paused_bridge_is_told_with_who_and_why() {
-        let seen = Seen { name: "redis", status: Arc::new(Status::default()) };
+        let seen = Seen { name: "redis", status: Arc::new(Status::default()), journal: PathBuf::new() };
         let order = |action| BridgeOrder {
             action,
             who: "ada".to_owned(),
@@ -98,15 +106,15 @@ mod tests {
             reason: "the server moves".to_owned(),
             request: None,
         };
-        assert_eq!(paused_words(&now_of(&seen, 9), true), None);
+        assert_eq!(paused_words(&now_of(&seen, 9, &Places::default()), true), None);
         assert_eq!(seen.status.control().order(&order(BridgeAction::Pause), &[], 1_767_323_045_123_456_000), Ok(true));
         let check = |live, expected: &str| {
-            let text = paused_words(&now_of(&seen, 9), live).unwrap();
+            let text = paused_words(&now_of(&seen, 9, &Places::default()), live).unwrap();
             assert!(text.starts_with(expected), "{text}");
         };
         check(false, "bridge redis is paused by ada since 2026-01-02T");
         check(true, "mode LIVE: bridge redis is paused by ada since 2026-01-02T");
         assert_eq!(seen.status.control().order(&order(BridgeAction::Resume), &[], 5), Ok(true));
-        assert_eq!(paused_words(&now_of(&seen, 9), true), None);
+        assert_eq!(paused_words(&now_of(&seen, 9, &Places::default()), true), None);
     }
 }

@@ -9,8 +9,8 @@ use crate::types::time::UnixNanos;
 
 impl Overseer {
     /// How the bridges stand, as metrics.
-    pub(super) fn bridge_metrics(&self, out: &mut Scrape, journaled: u64) {
-        for bridge in self.bridges_now(journaled) {
+    pub(super) fn bridge_metrics(&self, out: &mut Scrape, view: &View) {
+        for bridge in self.bridges_now(view) {
             let label = [("bridge", bridge.name.as_str())];
             let works = matches!(bridge.state.as_str(), "current" | "catching_up");
             out.gauge("bridge_up", "1 while the bridge writes to its store.", &label, f64::from(u8::from(works)));
@@ -25,6 +25,12 @@ impl Overseer {
                 "Events that the store does not have yet.",
                 &label,
                 bridge.lag_events.map_or(f64::NAN, |n| n as f64),
+            );
+            out.gauge(
+                "bridge_lag_bytes",
+                "Bytes of the journal that the store does not have yet.",
+                &label,
+                bridge.lag_bytes.map_or(f64::NAN, |n| n as f64),
             );
             let paused = f64::from(u8::from(bridge.paused.is_some()));
             out.gauge("bridge_paused", "1 while a person has paused the bridge.", &label, paused);

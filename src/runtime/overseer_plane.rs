@@ -355,7 +355,7 @@ impl Host for Overseer {
             live: view.journal_fault.is_none(),
             faults,
             warnings: [self.halt.current().warnings, self.paused_bridges()].concat(),
-            bridges: self.bridges_now(view.journaled),
+            bridges: self.bridges_now(&view),
             intake: lock(&self.intake).as_ref().map(|status| status.get()),
             agents: self.agents_watch(),
         }
@@ -521,7 +521,7 @@ impl Host for Overseer {
             self.gate.blocked(),
         );
         self.age_metrics(out, &view);
-        self.bridge_metrics(out, view.journaled);
+        self.bridge_metrics(out, &view);
         let events = self.progress.events.load(Ordering::Relaxed);
         out.counter("market_messages_total", "Market messages taken in.", &[], events);
     }

@@ -13,7 +13,7 @@ use crate::event::operator::{OperatorAction, OperatorCommand, Scope};
 use crate::event::risk::OperatorOutcome;
 use crate::event::slot::Slot;
 use crate::event::statement::Statement;
-use crate::journal::{Durability, JournalError, Loss, Writer};
+use crate::journal::{Durability, JournalError, Loss, Places, Writer};
 use crate::market::anomaly::AnomalyCounts;
 use crate::metric::counts::Counts;
 use crate::metric::latency::LatencySet;
@@ -108,6 +108,8 @@ pub struct View {
     pub sequence: u64,
     /// Last sequence that the journal has.
     pub journaled: u64,
+    /// Where the journal ends.
+    pub journal_end: Places,
     /// Last sequence whose orders may take effect; `u64::MAX` where nobody waits for the journal.
     pub durable: u64,
     /// Histograms so far.
@@ -238,6 +240,7 @@ impl Recorder {
                     self.setup.gate.journal_is_done();
                 }
                 self.view.durable = self.setup.durable.load(Ordering::Acquire);
+                self.view.journal_end = self.setup.journal.as_ref().map(Writer::places).unwrap_or_default();
             }
             if let Some(shared) = &self.setup.shared
                 && published.elapsed() >= PUBLISH_EVERY

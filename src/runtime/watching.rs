@@ -305,7 +305,11 @@ mod tests {
         use crate::bridge::status::{State, Status};
         use crate::control::plane::{BridgeAction, BridgeOrder};
         let view = View { journaled: 10, ..View::default() };
-        let bridges = [Bridge { name: "redis", status: std::sync::Arc::new(Status::default()) }];
+        let bridges = [Bridge {
+            name: "redis",
+            status: std::sync::Arc::new(Status::default()),
+            journal: std::path::PathBuf::new(),
+        }];
         let status = &bridges[0].status;
         status.set(State::Waiting, "nobody listens there");
         let mut watching = Watching::default();

@@ -13,6 +13,11 @@ pub const STREAM: &str = "binaryrogue:events:tickpath-1";
 
 /// A run of the main job that mirrors into `url`.
 pub fn start(journal: &Path, url: &str, speed: &str, events: u64) -> Child {
+    start_with(journal, url, speed, events, &[])
+}
+
+/// The same with more in its environment.
+pub fn start_with(journal: &Path, url: &str, speed: &str, events: u64, more: &[(&str, &str)]) -> Child {
     tickpath()
         .args([
             "run",
@@ -27,6 +32,7 @@ pub fn start(journal: &Path, url: &str, speed: &str, events: u64) -> Child {
         ])
         .env("REDIS_URL", url)
         .env("TICKPATH__HTTP__BIND", "127.0.0.1:0")
+        .envs(more.iter().copied())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
@@ -43,7 +49,7 @@ pub fn end(child: Child) -> (Value, String) {
 
 /// The stream holds 1..=last, once each, in order.
 #[track_caller]
-fn is_whole(server: &RedisServer, last: u64) {
+pub fn is_whole(server: &RedisServer, last: u64) {
     let ids = server.ids(STREAM);
     let wrong = ids.iter().zip(1..).find(|((_, sequence), expected)| sequence != expected);
     assert_eq!((wrong, ids.len() as u64), (None, last), "entries {}", ids.len());
@@ -123,7 +129,7 @@ fn a_server_that_is_killed_again_and_again_has_all_in_the_end() {
 }
 
 /// Asks the host to end in order.
-fn stop(child: &Child) {
+pub fn stop(child: &Child) {
     assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
 
@@ -268,16 +274,8 @@ fn a_stream_is_trimmed_but_not_what_a_group_waits_for() {
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("j");
     let run = |patience: &str| {
-        let child = tickpath()
-            .args(["run", "--plain", "--json", "--speed", "100x", "--events", "30000", "--journal", arg(&journal)])
-            .env("REDIS_URL", server.url())
-            .env("TICKPATH__REDIS__STREAM_LENGTH", "1000")
-            .env("TICKPATH__REDIS__STREAM_PATIENCE", patience)
-            .env("TICKPATH__HTTP__BIND", "127.0.0.1:0")
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
+        let more = [("TICKPATH__REDIS__STREAM_LENGTH", "1000"), ("TICKPATH__REDIS__STREAM_PATIENCE", patience)];
+        let child = start_with(&journal, &server.url(), "100x", 30_000, &more);
         end(child)
     };
     let length = || server.ask(&["XLEN", STREAM]).parse::<u64>().unwrap();

@@ -129,7 +129,11 @@ fn redis_is_paused_resumed_and_rebuilt() {
     host.check(&["pause", "redis", "--reason", "the server moves"], 0, "paused");
     let stood = host.wait("redis", "paused", |b| b["state"] == "paused");
     let length = server.ask(&["XLEN", STREAM]);
-    host.wait("redis", "behind", |b| b["lag_events"].as_u64() > stood["lag_events"].as_u64().map(|lag| lag + 200));
+    let behind =
+        host.wait("redis", "behind", |b| b["lag_events"].as_u64() > stood["lag_events"].as_u64().map(|lag| lag + 200));
+    // A record of the journal has 128 bytes at least, and few have more than a thousand.
+    let (events, bytes) = (behind["lag_events"].as_u64().unwrap(), behind["lag_bytes"].as_u64().unwrap());
+    assert!(bytes > 128 * events && bytes < 1_024 * events, "{behind}");
     assert_eq!(server.ask(&["XLEN", STREAM]), length, "the stream stands still");
     host.check(&["status"], 0, "paused by ada since");
     host.check(&["rebuild", "redis", "--reason", "x"], 6, "bridge_paused");

@@ -5,6 +5,7 @@ use crate::bridge_postgres::{
     end, is_whole, is_whole_as, settle, settle_as, start, start_with, stop, typed_rows_are_the_journals,
 };
 use crate::postgres_server::{CANARY, PASSWORD, PostgresServer, free_port};
+use crate::small_disk::SmallDisk;
 use crate::support::{arg, tickpath};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -397,37 +398,11 @@ fn live_needs_a_fit_server_and_a_pool_outlives_it() {
     assert_eq!(server.number("SELECT count(*) FROM agent_heartbeats"), 3);
 }
 
-/// A small disk in memory.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn new(size: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let options = format!("size={size},mode=0777");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs", arg(dir.path())]).output();
-        mounted.is_ok_and(|output| output.status.success()).then(|| Self(dir))
-    }
-
-    fn grow(&self, size: &str) {
-        let options = format!("remount,size={size}");
-        assert!(Command::new("mount").args(["-o", &options, arg(self.0.path())]).status().unwrap().success());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        drop(Command::new("umount").args(["-l", arg(self.0.path())]).status());
-    }
-}
-
 #[test]
 fn a_full_disk_is_waited_for() {
-    let Some(disk) = SmallDisk::new("14m") else {
-        println!("SKIPPED: no small disk can be mounted here (root may)");
-        return;
-    };
+    let Some(disk) = SmallDisk::new("14m") else { return };
     let Some(server) = PostgresServer::start(&[]) else { return };
-    let space = disk.0.path().join("space");
+    let space = disk.path().join("space");
     std::fs::create_dir(&space).unwrap();
     server.give(&space);
     server.ask(&format!("CREATE TABLESPACE small LOCATION '{}'", space.display()));

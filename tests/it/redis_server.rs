@@ -22,16 +22,17 @@ fn free_port() -> u16 {
 impl RedisServer {
     /// Starts one with further arguments; `None`, and it is said, where there is no redis-server.
     pub fn start(more: &[&str]) -> Option<Self> {
+        Self::start_in(tempfile::tempdir().unwrap(), more)
+    }
+
+    /// The same, with its data in `dir`.
+    pub fn start_in(dir: tempfile::TempDir, more: &[&str]) -> Option<Self> {
         if Command::new("redis-server").arg("--version").output().is_err() {
             println!("SKIPPED: there is no redis-server; tests/run installs it");
             return None;
         }
-        let mut server = Self {
-            child: None,
-            port: free_port(),
-            dir: tempfile::tempdir().unwrap(),
-            more: more.iter().map(|text| (*text).to_owned()).collect(),
-        };
+        let mut server =
+            Self { child: None, port: free_port(), dir, more: more.iter().map(|text| (*text).to_owned()).collect() };
         server.again();
         Some(server)
     }
@@ -56,7 +57,8 @@ impl RedisServer {
         }
     }
 
-    fn log(&self) -> String {
+    /// What it logged since it was started last.
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 

@@ -9,7 +9,7 @@ use super::tables::TABLES;
 use crate::bridge::id::Id;
 use crate::bridge::sampler::Sampler;
 use crate::bridge::tail::Tail;
-use crate::journal::{Entry, JournalError};
+use crate::journal::{Entry, JournalError, Places};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -50,6 +50,8 @@ pub struct Batch {
     pub had_all: bool,
     /// Events that the journal did not have any more.
     pub missing: u64,
+    /// Where in the journal the last one ends.
+    pub places: Places,
     /// Their rows.
     pub copied: Vec<Copied>,
     /// Days (since 1970-01-01, UTC) that they lie in.
@@ -95,6 +97,7 @@ impl Maker {
             count: rows.count(),
             bytes: rows.finish().into(),
         });
-        Ok(Some(Batch { before, last, events, had_all, missing: tail.take_missing(), copied: copied.collect(), days }))
+        let (missing, places) = (tail.take_missing(), tail.places());
+        Ok(Some(Batch { before, last, events, had_all, missing, places, copied: copied.collect(), days }))
     }
 }

@@ -209,7 +209,7 @@ fn resume(setup: &Setup, last: Id, work: &mut Work) -> Result<Option<Tail>, Trou
 
 fn written(setup: &Setup, work: &mut Work, batch: &Batch) {
     let mut standing = setup.status.lock();
-    standing.sequence = Some(batch.last.sequence);
+    (standing.sequence, standing.places) = (Some(batch.last.sequence), Some(batch.places));
     standing.events += batch.events;
     standing.bytes += batch.bytes();
     standing.lost += if work.counts_losses { batch.missing } else { 0 };
@@ -243,6 +243,7 @@ async fn write(
             work.maker.next(tail, *last, limit, setup.config.batch.into()).map_err(unreadable)?
         };
         let Some(batch) = batch else {
+            setup.status.lock().places = Some(tail.places());
             setup.status.set(State::Current, "");
             if ended {
                 return Ok(Over::Done);

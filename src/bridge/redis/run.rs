@@ -352,7 +352,9 @@ impl Writer<'_> {
             self.outgoing.event(&mut batch, &event);
         }
         self.outgoing.between(&mut batch, last, &mut self.tail);
+        let places = self.tail.places();
         if batch.is_empty() {
+            self.setup.status.lock().places = Some(places);
             return Ok(Some(0));
         }
         let sent = match self.stream.is_writer(&mut self.connection, &self.token).await {
@@ -371,7 +373,7 @@ impl Writer<'_> {
         self.last = last;
         let missing = self.tail.take_missing();
         let mut standing = self.setup.status.lock();
-        standing.sequence = Some(last.sequence);
+        (standing.sequence, standing.places) = (Some(last.sequence), Some(places));
         standing.events += batch.entries() as u64;
         standing.bytes += batch.bytes() as u64;
         standing.lost += if self.counts_losses { missing } else { 0 };

@@ -72,6 +72,8 @@ pub struct BridgeNow {
     pub sequence: Option<u64>,
     /// Events that the journal has and the store has not; null until it was asked.
     pub lag_events: Option<u64>,
+    /// Bytes of the journal that the store has not; null until it was asked.
+    pub lag_bytes: Option<u64>,
     /// Seconds since the store had all events; null if it never had since the start.
     pub lag_seconds: Option<f64>,
     /// Events written since the start.

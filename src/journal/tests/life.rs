@@ -335,3 +335,23 @@ fn a_running_journal_verifies_clean_and_the_writer_may_change_its_thread() {
     assert!(found.is_clean(), "{:#?}", found.findings);
     assert_eq!((found.sequence_last, found.heads.as_slice()), (summary.sequence_last, summary.heads.as_slice()));
 }
+
+#[test]
+fn how_far_a_reader_is_behind_the_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, _) = Writer::open(dir.path(), &config(16 << 10), 5).unwrap();
+    for sequence in 1..=600 {
+        append(&mut writer, sequence, 7).unwrap();
+    }
+    writer.sync().unwrap();
+    let (mut reader, mut entry) = (Reader::open(dir.path()).unwrap(), Entry::default());
+    let behind = |reader: &Reader| bytes_between(dir.path(), &reader.places(), &writer.places()).unwrap();
+    let mut last = behind(&reader);
+    assert!(last > 600 * 128, "{last}");
+    while reader.next(&mut entry).unwrap() {
+        let now = behind(&reader);
+        assert!(now < last, "{}: {now} after {last}", entry.sequence);
+        last = now;
+    }
+    assert_eq!((entry.sequence, last), (600, 0));
+}

@@ -67,6 +67,7 @@ fn bridge(name: &str) -> BridgeNow {
         state: "current".to_owned(),
         sequence: Some(1000),
         lag_events: Some(0),
+        lag_bytes: Some(0),
         ..BridgeNow::default()
     }
 }
