@@ -14,7 +14,7 @@ use tickpath::bridge::postgres::tables::TABLES;
 use tickpath::bridge::status::{Standing, Status};
 
 /// A host that writes the same journal without a fault.
-const PLAIN: &str = "without-faults-9";
+const PLAIN: &str = "unfaulted";
 
 /// Rows of a host's tables up to `last`, one line each without the host's name.
 fn lines(server: &PostgresServer, table: &str, host: &str, last: u64) -> Vec<String> {

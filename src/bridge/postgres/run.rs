@@ -314,7 +314,7 @@ async fn write(
         }
         // It stays where it is while it is sent: whatever becomes of it, it is still known.
         let Some(batch) = work.ahead.batches.front() else { continue };
-        if session.send(&setup.host, journal, batch, &mut work.way).await? == Sent::Moved {
+        if session.send(&setup.host, journal, batch, &mut work.way).await? != Sent::All {
             return Ok(Over::Again);
         }
         *last = to;

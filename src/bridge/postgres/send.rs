@@ -8,8 +8,8 @@
 //! or taken away, or a part of the database was restored; it costs the server more than twice the work.
 //!
 //! The straight way finds out by itself: the keys are unique in both ways, so a row that is there already fails the COPY (23505),
-//! and with it the whole transaction: no row, no move of the cursor. The same batch then goes the staged way, and so do those
-//! behind it, until some of them in a row found nothing there. So the straight way can be wrong, and nothing is lost or doubled
+//! and with it the whole transaction: no row, no move of the cursor. The same batch then goes the staged way, on a connection of
+//! its own, and so do those behind it, until some of them in a row found nothing there. So the straight way can be wrong, and nothing is lost or doubled
 //! for it: it only costs a try. Where it is known beforehand (a rebuilding, a cursor that is begun anew), it is not tried at all.
 //!
 //! # The cursor first
@@ -40,6 +40,8 @@ pub enum Sent {
     All,
     /// The cursor was not where it was thought to be: nothing was written, and it must be asked again.
     Moved,
+    /// Rows of it are there already: nothing was written. It must be sent again, by another session.
+    There,
 }
 
 /// Which way batches go. It outlives a connection.
@@ -47,8 +49,6 @@ pub enum Sent {
 pub struct Way {
     /// Batches yet to be staged; 0 = straight.
     staged: u32,
-    /// How many batches were staged so far.
-    pub stagings: u64,
 }
 
 impl Way {
@@ -59,7 +59,6 @@ impl Way {
 
     /// A batch was staged: all its rows, and those that were new.
     fn staged(&mut self, rows: u64, new: u64) {
-        self.stagings += 1;
         if new < rows {
             self.look();
         } else if rows > 0 {
@@ -85,19 +84,22 @@ impl Session {
     /// Writes a batch of `host`'s `journal` and moves the cursor, in one transaction.
     ///
     /// # Errors
-    /// [`Trouble`]: whether it is there is not known then; the cursor will tell. The session is of no use any more.
+    /// [`Trouble`]: whether it is there is not known then; the cursor will tell. With an error, or with anything but
+    /// [`Sent::All`], the session is of no use any more.
     pub async fn send(&mut self, host: &str, journal: &str, batch: &Batch, way: &mut Way) -> Result<Sent, Trouble> {
         within("writing", async {
             self.partitions(&batch.days).await?;
             if way.staged == 0 {
-                match self.straight(host, journal, batch).await {
-                    Ok(sent) => return Ok(sent),
-                    Err(Failed::Trouble(trouble)) => return Err(trouble),
+                return match self.straight(host, journal, batch).await {
+                    Ok(sent) => Ok(sent),
+                    Err(Failed::Trouble(trouble)) => Err(trouble),
+                    // Not on this connection: the client sends a COPY in two parts, and the server answers both if it does not
+                    // take the first one, so behind a COPY that failed answers are taken for those of other statements.
                     Err(Failed::There) => {
-                        self.client().batch_execute("ROLLBACK").await?;
                         way.look();
+                        Ok(Sent::There)
                     }
-                }
+                };
             }
             self.stage().await?;
             self.staged(host, journal, batch, way).await
@@ -118,11 +120,7 @@ impl Session {
             self.client().execute(&self.advance, &places)
         );
         begun?;
-        if moved? == 1 {
-            return Ok(true);
-        }
-        self.client().batch_execute("ROLLBACK").await?;
-        Ok(false)
+        Ok(moved? == 1)
     }
 
     async fn straight(&self, host: &str, journal: &str, batch: &Batch) -> Result<Sent, Failed> {
@@ -209,6 +207,5 @@ mod tests {
         for left in (0..CLEAN).rev() {
             check(5, 5, left);
         }
-        assert_eq!(way.stagings, 9);
     }
 }
