@@ -124,8 +124,15 @@ fn rows_a_second_beside_copy_and_inserts() {
         even();
         let single = inserts(&server);
         println!("round {round}: bridge {bridge:.0}, copy {copied:.0}, inserts {single:.0}");
-        (bridges.push(bridge), copies.push(copied), singles.push(single));
-        (by_copy.push(bridge / copied), by_single.push(bridge / single));
+        for (all, value) in [
+            (&mut bridges, bridge),
+            (&mut copies, copied),
+            (&mut singles, single),
+            (&mut by_copy, bridge / copied),
+            (&mut by_single, bridge / single),
+        ] {
+            all.push(value);
+        }
     }
     let whole: Vec<u64> =
         TABLES.iter().map(|table| server.number(&format!("SELECT count(*) FROM rival_{}", table.name))).collect();

@@ -3,7 +3,13 @@
 use crate::bridge_postgres::{end, start_with};
 use crate::postgres_server::{PASSWORD, PostgresServer};
 use std::time::{Duration, Instant};
-use tickpath::bridge::postgres::migrate::{self, Patience, Target};
+use tickpath::bridge::postgres::migrate::{self, Patience, Standing, Target};
+use tickpath::bridge::postgres::trouble::Trouble;
+
+/// What was said against it; empty if it was done.
+fn words(done: Result<Standing, Trouble>) -> String {
+    done.map_or_else(|trouble| trouble.0, |_| String::new())
+}
 
 #[test]
 fn columns_of_another_type_are_refused_by_name_with_what_to_do() {
@@ -12,13 +18,13 @@ fn columns_of_another_type_are_refused_by_name_with_what_to_do() {
         let done = server.with(&server.url("admin", PASSWORD, database), async |mut client| {
             migrate::migrate_to(&mut client, Target::Latest).await
         });
-        done.map(|_| String::new()).unwrap_or_else(|trouble| trouble.0)
+        words(done)
     };
     let ensured = |database: &str| {
         let done = server.with(&server.url("admin", PASSWORD, database), async |mut client| {
             migrate::ensure(&mut client, false).await
         });
-        done.map(|_| String::new()).unwrap_or_else(|trouble| trouble.0)
+        words(done)
     };
     // Tables that others made, of each kind: what is wrong with them, if anything is.
     for (at, (table, wrong)) in [
@@ -75,7 +81,7 @@ fn a_migration_that_waits_for_ever_is_given_up_in_words() {
             migrate::migrate_with(&mut client, Target::Latest, patience).await
         });
         assert!(begun.elapsed() < Duration::from_secs(10), "{done:?}");
-        done.map(|_| String::new()).unwrap_or_else(|trouble| trouble.0)
+        words(done)
     };
     let impatient = Patience { lock: short, look: long, whole: long };
     let hasty = Patience { lock: long, look: long, whole: short };
@@ -94,7 +100,7 @@ fn a_migration_that_waits_for_ever_is_given_up_in_words() {
                         let begun = Instant::now();
                         let done = migrate::migrate_with(&mut client, Target::Latest, patience).await;
                         assert!(begun.elapsed() < Duration::from_secs(10));
-                        done.map(|_| String::new()).unwrap_or_else(|trouble| trouble.0)
+                        words(done)
                     })
                 })
             }
