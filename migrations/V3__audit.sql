@@ -14,7 +14,11 @@ CREATE TABLE tickpath.cursors (
     journal text NOT NULL,
     epoch bigint NOT NULL,
     sequence bigint NOT NULL,
-    moved_at timestamptz NOT NULL DEFAULT now()
+    moved_at timestamptz NOT NULL DEFAULT now(),
+    -- From which sequence on the journal had everything when the host's record here was begun. What it lacks before is no loss.
+    whole_from bigint NOT NULL DEFAULT 1,
+    -- How many days the host wants kept; 0 = all, and so it is before it says.
+    keep_days integer CHECK (keep_days >= 0)
 );
 
 -- Every journaled event. `trace` is empty for market data that led to nothing.
@@ -251,15 +255,35 @@ CREATE TABLE tickpath.retention (
 );
 INSERT INTO tickpath.retention (least_days) VALUES (NULL);
 
--- Drops the partitions of days (UTC) that are older than `keep_days`, and than the admin's floor; their names.
-CREATE FUNCTION tickpath.drop_old_partitions(keep_days integer) RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
+-- How many days are kept if a host wants `wanted`; NULL = all. Never fewer than the admin's floor, nor than any other host wants
+-- that wrote here within a year: the tables are of all of them. (A host that is gone for good: an admin deletes its cursor.)
+CREATE FUNCTION tickpath.days_kept(wanted integer) RETURNS integer LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN r.least_days IS NULL OR wanted IS NULL OR wanted < 1 OR hosts.all_days THEN NULL
+        ELSE greatest(wanted, r.least_days, hosts.most_days)
+    END
+    FROM tickpath.retention r, (
+        SELECT coalesce(bool_or(coalesce(c.keep_days, 0) = 0), false) AS all_days, max(c.keep_days) AS most_days
+        FROM tickpath.cursors c
+        WHERE c.moved_at > now() - interval '1 year'
+    ) hosts
+$$;
+
+-- Drops the partitions of days (UTC) that are older than `keep_days`, than the admin's floor and than every host's wish; their
+-- names. What is old is said by a clock: the server's and that of the host which asks must agree to within a day.
+CREATE FUNCTION tickpath.drop_old_partitions(keep_days integer, host_clock timestamptz) RETURNS SETOF text LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
 DECLARE
-    least_kept integer;
+    days integer := tickpath.days_kept(keep_days);
     part record;
 BEGIN
-    SELECT r.least_days INTO least_kept FROM tickpath.retention r;
-    IF least_kept IS NULL OR keep_days IS NULL OR keep_days < 1 THEN
+    IF host_clock IS NULL OR abs(extract(epoch FROM clock_timestamp() - host_clock)) > 86400 THEN
+        RAISE EXCEPTION 'the server''s clock says %, the host''s %: more than a day apart, so no old partition is dropped; set the clocks right',
+            to_char(clock_timestamp(), 'YYYY-MM-DD HH24:MI'), coalesce(to_char(host_clock, 'YYYY-MM-DD HH24:MI'), 'nothing')
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    IF days IS NULL THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('tickpath.make_partitions'));
@@ -271,8 +295,7 @@ BEGIN
             JOIN pg_namespace n ON n.oid = p.relnamespace AND n.nspname = 'tickpath'
         WHERE p.relname = ANY (tickpath.audit_tables())
           AND c.relname ~ '_[0-9]{8}$'
-          AND to_date(right(c.relname, 8), 'YYYYMMDD')
-              < (clock_timestamp() AT TIME ZONE 'UTC')::date - greatest(keep_days, least_kept)
+          AND to_date(right(c.relname, 8), 'YYYYMMDD') < (clock_timestamp() AT TIME ZONE 'UTC')::date - days
         ORDER BY c.relname
         -- A few at a time: each needs a lock until the end of the transaction.
         LIMIT 90
@@ -282,4 +305,4 @@ BEGIN
     END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION tickpath.make_partitions(date, date), tickpath.drop_old_partitions(integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tickpath.make_partitions(date, date), tickpath.drop_old_partitions(integer, timestamptz) FROM PUBLIC;

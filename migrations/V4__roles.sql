@@ -3,7 +3,8 @@
 -- database: CREATE ROLE desk LOGIN PASSWORD '…' IN ROLE tickpath_writer.
 --
 -- Not all users who may create tables may create roles: what is missing is given back, and `tickpath migrate` says it. It may be
--- called again at any time; the program does so at each migration.
+-- called again at any time; the program does so at each migration, and this step calls it itself, so that no program that dies
+-- behind it leaves tables without grants.
 CREATE FUNCTION tickpath.grant_roles() RETURNS SETOF text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted text;
@@ -28,7 +29,7 @@ BEGIN
         'GRANT SELECT ON ALL TABLES IN SCHEMA tickpath TO tickpath_writer, tickpath_reader',
         'GRANT INSERT ON tickpath.events, tickpath.orders, tickpath.order_events, tickpath.fills, tickpath.signals, tickpath.features, tickpath.risk_refusals, tickpath.state_changes, tickpath.heartbeats TO tickpath_writer',
         'GRANT INSERT, UPDATE ON tickpath.cursors TO tickpath_writer',
-        'GRANT EXECUTE ON FUNCTION tickpath.make_partitions(date, date), tickpath.drop_old_partitions(integer) TO tickpath_writer',
+        'GRANT EXECUTE ON FUNCTION tickpath.make_partitions(date, date), tickpath.drop_old_partitions(integer, timestamptz) TO tickpath_writer',
         'GRANT UPDATE ON tickpath.retention TO tickpath_admin',
         -- A cursor that is deleted is written anew from the journal's beginning.
         'GRANT DELETE ON tickpath.cursors TO tickpath_admin',
@@ -64,3 +65,5 @@ BEGIN
     END LOOP;
 END $$;
 REVOKE ALL ON FUNCTION tickpath.grant_roles() FROM PUBLIC;
+
+SELECT count(*) FROM tickpath.grant_roles();

@@ -60,7 +60,7 @@ pub struct PostgresConfig {
     /// Most events a second while catching up; 0 = as fast as the store takes them.
     pub events_per_second: u32,
     /// Days (UTC) that are kept, 1..=36 500; 0 = all. Nothing is dropped below the floor that the database's admin sets, nor
-    /// before it is set.
+    /// before it is set, nor what another host wants kept that writes there.
     pub keep_days: u32,
     /// Whether the bridge may bring an older schema up to date by itself.
     pub migrate: bool,

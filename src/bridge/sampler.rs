@@ -3,6 +3,7 @@
 //! Bridges know no stages. Who assembles the host gives them a [`Sampler`], which runs market and features over the same inputs
 //! and so comes to the same numbers. One sampler has one state: each bridge needs one of its own.
 
+use super::id::Id;
 use crate::event::feature::FEATURES_MAX;
 use crate::event::market::Candle;
 use crate::journal::Entry;
@@ -37,4 +38,11 @@ pub trait Sampler: Send {
     /// taken before gives nothing; one that is not the next makes the sampler read what lies between by itself, or, if that is too
     /// much or not there, wait for the next process start in the journal, and say so. Blocks while it reads.
     fn take(&mut self, entry: &Entry) -> Option<Sample>;
+
+    /// Makes ready for `entry`, which is to be taken next: reads what lies between, if it may do so without a bound. False: it was
+    /// told to stop before it was ready, so the entry must not be taken now. Blocks while it reads.
+    fn ready(&mut self, entry: &Entry) -> bool;
+
+    /// What comes behind `last` is taken next, though it may have been taken before.
+    fn reset(&mut self, last: Id);
 }

@@ -57,7 +57,7 @@ pub fn main(cli: &Cli, args: &MigrateArgs) -> Result<Code, Failure> {
 }
 
 fn tell(address: &Address, before: i32, standing: &Standing) {
-    let Standing { version, wanted, pending, missing, not_granted } = standing;
+    let Standing { version, wanted, pending, missing, altered, not_granted } = standing;
     let database = address.database();
     match version.cmp(wanted) {
         std::cmp::Ordering::Equal if before == *version => {
@@ -80,6 +80,9 @@ fn tell(address: &Address, before: i32, standing: &Standing) {
     }
     for what in missing {
         crate::say!("  missing: {what} (put it back as `migrations/` has it)");
+    }
+    for what in altered {
+        crate::say!("  of another type: {what}");
     }
     if !not_granted.is_empty() {
         crate::say!(

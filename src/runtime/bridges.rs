@@ -154,7 +154,7 @@ impl Prepared {
         let postgres = &config.postgres;
         let address = Address::parse(url, postgres.plain_allowed).map_err(|e| BridgeError::Address(e.to_string()))?;
         if live {
-            let fit = block_on(postgres::session::fit_for_live(&address, postgres.migrate));
+            let fit = block_on(postgres::rights::fit_for_live(&address));
             fit.map_err(|e| BridgeError::Unfit(e.to_string()))?.map_err(|e| BridgeError::Unfit(e.to_string()))?;
         }
         Ok((address, postgres.clone()))
@@ -206,7 +206,8 @@ impl Prepared {
         }
         if let Some((address, config)) = self.postgres {
             let status = bridges.show("postgres", given.journal);
-            let sampler = Box::new(StageSampler::new(given.journal, config.feature_interval_ms));
+            let sampler = StageSampler::new(given.journal, config.feature_interval_ms);
+            let sampler = Box::new(sampler.thorough(Arc::clone(&bridges.end)));
             let (journal, durable, epoch) = (given.journal.to_path_buf(), Arc::clone(given.durable), given.epoch);
             let (host, check_name) = (self.host, crate::risk::check_name as postgres::rows::CheckName);
             bridges.spawn("postgres", status, move |status, end| {

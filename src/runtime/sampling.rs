@@ -1,6 +1,7 @@
 //! Edge: market and features once more, over the journal's inputs: candles and feature vectors for whoever mirrors them.
 
 use super::validate::{config_text_of, stages};
+use crate::bridge::id::Id;
 use crate::bridge::sampler::{FeatureVector, Sample, Sampler};
 use crate::config::{Config, ConfigError};
 use crate::event::feature::FeatureSection;
@@ -14,9 +15,12 @@ use crate::types::time::{MILLIS, NO_TIME, Nanos, UnixNanos};
 use bytemuck::Zeroable;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Entries that are read again at most to take up a process start in its middle: a few seconds.
+/// Entries that are read again at most to take up a process start in its middle, where somebody waits for it: a few seconds.
 const BACK_MAX: u64 = 2_000_000;
+/// Between two questions whether to stop, in entries.
+const ASK_EVERY: u64 = 4096;
 
 /// Why there are no samples for a while.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +35,8 @@ enum Cold {
     TooFar(u64),
     #[error("the journal no longer has all market data since the process start")]
     Hole,
+    #[error("the host ends")]
+    Stopped,
 }
 
 /// The stages of a process start.
@@ -53,6 +59,9 @@ pub struct StageSampler {
     cold: Option<u64>,
     /// The last entry that was taken: process start and sequence.
     last: (u64, u64),
+    /// Set when the host has ended; with it, a process start is taken up however far back it lies.
+    end: Option<Arc<AtomicBool>>,
+    back_max: u64,
     market: Box<MarketSection>,
     features: Box<FeatureSection>,
 }
@@ -66,9 +75,20 @@ impl StageSampler {
             warm: None,
             cold: None,
             last: (0, 0),
+            end: None,
+            back_max: BACK_MAX,
             market: Box::new(MarketSection::zeroed()),
             features: Box::new(FeatureSection::zeroed()),
         }
+    }
+
+    /// Takes up a process start however far back it lies, unless `end` is set in between: for a record that is to have no gaps.
+    pub fn thorough(self, end: Arc<AtomicBool>) -> Self {
+        Self { end: Some(end), back_max: u64::MAX, ..self }
+    }
+
+    fn stops(&self, read: u64) -> bool {
+        read.is_multiple_of(ASK_EVERY) && self.end.as_ref().is_some_and(|end| end.load(Ordering::Acquire))
     }
 
     /// The stages as they are before the first input of the process start that `entry` begins.
@@ -85,14 +105,18 @@ impl StageSampler {
     /// Takes up the process start of `entry` in its middle: from its beginning up to the entry, which is not taken.
     fn catch_up(&mut self, entry: &Entry) -> Result<(), Cold> {
         let (mut audit, mut read) = (Reader::audit_only(&self.journal)?, Entry::default());
-        let mut begun = None;
+        let (mut begun, mut count) = (None, 0u64);
         while audit.next(&mut read)? && read.sequence < entry.sequence {
             if read.input.kind == InputKind::Epoch.code() {
                 begun = (read.epoch == entry.epoch).then_some(read.sequence);
             }
+            count += 1;
+            if self.stops(count) {
+                return Err(Cold::Stopped);
+            }
         }
         let first = begun.ok_or(Cold::Hole)?;
-        if entry.sequence - first > BACK_MAX {
+        if entry.sequence - first > self.back_max {
             return Err(Cold::TooFar(entry.sequence - first));
         }
         let mut reader = Reader::open_behind(&self.journal, first - 1)?;
@@ -106,6 +130,9 @@ impl StageSampler {
             }
             self.run(&read);
             expected += 1;
+            if self.stops(expected) {
+                return Err(Cold::Stopped);
+            }
         }
         Ok(())
     }
@@ -133,34 +160,68 @@ impl StageSampler {
     }
 }
 
+impl StageSampler {
+    /// Whether `entry` can be taken as things stand, if it can be taken at all.
+    fn is_ready(&self, entry: &Entry) -> bool {
+        (entry.epoch, entry.sequence) <= self.last
+            || entry.input.kind == InputKind::Epoch.code()
+            || self.cold == Some(entry.epoch)
+            || self.last == (entry.epoch, entry.sequence - 1)
+    }
+
+    /// The rest of this process start is not looked at.
+    fn give_up(&mut self, entry: &Entry, cold: &Cold) {
+        self.warm = None;
+        self.cold = Some(entry.epoch);
+        tracing::info!(
+            "no candles and features of event {} and on, until the next start of the host: {cold}",
+            entry.sequence
+        );
+    }
+}
+
 impl Sampler for StageSampler {
     fn take(&mut self, entry: &Entry) -> Option<Sample> {
         let here = (entry.epoch, entry.sequence);
         if here <= self.last {
             return None;
         }
-        let follows = self.last == (entry.epoch, entry.sequence - 1);
+        let is_ready = self.is_ready(entry);
         self.last = here;
         let begun = if entry.input.kind == InputKind::Epoch.code() {
             self.begin(entry).map(|warm| self.warm = Some(warm))
         } else if self.cold == Some(entry.epoch) {
             // Each try reads the audit log from its beginning.
             return None;
-        } else if follows {
+        } else if is_ready {
             Ok(())
         } else {
             self.warm = None;
             self.catch_up(entry)
         };
         if let Err(cold) = begun {
-            self.warm = None;
-            self.cold = Some(entry.epoch);
-            tracing::info!(
-                "no candles and features of event {} and on, until the next start of the host: {cold}",
-                entry.sequence
-            );
+            self.give_up(entry, &cold);
         }
         self.run(entry)
+    }
+
+    fn ready(&mut self, entry: &Entry) -> bool {
+        if self.is_ready(entry) {
+            return true;
+        }
+        self.warm = None;
+        match self.catch_up(entry) {
+            Ok(()) => self.last = (entry.epoch, entry.sequence - 1),
+            Err(Cold::Stopped) => return false,
+            Err(cold) => self.give_up(entry, &cold),
+        }
+        true
+    }
+
+    fn reset(&mut self, last: Id) {
+        if self.last != (last.epoch, last.sequence) {
+            (self.last, self.warm, self.cold) = ((0, 0), None, None);
+        }
     }
 }
 

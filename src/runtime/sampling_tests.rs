@@ -84,3 +84,55 @@ fn over_a_hole_it_waits_for_the_next_start() {
     }
     assert_eq!(given(&mut sampler, &entries[1_001..1_500]), 0);
 }
+
+/// What a sampler gives that is told to be ready before each entry; how many, and at which event it was not.
+fn readied(sampler: &mut StageSampler, entries: &[Entry]) -> (Vec<u64>, Option<u64>) {
+    let mut given = Vec::new();
+    for entry in entries {
+        if !sampler.ready(entry) {
+            return (given, Some(entry.sequence));
+        }
+        given.extend(sampler.take(entry).and_then(|sample| sample.vector).map(|_| entry.sequence));
+    }
+    (given, None)
+}
+
+#[test]
+fn put_back_it_gives_the_same_again_however_far_back_the_start_lies() {
+    let dir = tempfile::tempdir().unwrap();
+    journal(dir.path(), 12_000);
+    let (mut reader, mut entry) = (Reader::open(dir.path()).unwrap(), Entry::default());
+    let mut entries = Vec::new();
+    while reader.next(&mut entry).unwrap() {
+        entries.push(entry);
+    }
+    let end = Arc::new(AtomicBool::new(false));
+    let thorough = || StageSampler::new(dir.path(), 1_000).thorough(Arc::clone(&end));
+    let mut sampler = thorough();
+    let (all, stopped) = readied(&mut sampler, &entries);
+    assert!(all.len() > 10 && stopped.is_none(), "{}", all.len());
+    // Where, and what comes from there on.
+    let behind = |at: usize| all.iter().copied().filter(|s| *s > entries[at - 1].sequence).collect::<Vec<_>>();
+    for at in [9_000, 1, 6_000] {
+        let last = Id { epoch: entries[at - 1].epoch, sequence: entries[at - 1].sequence };
+        sampler.reset(last);
+        assert_eq!(readied(&mut sampler, &entries[at..]), (behind(at), None), "from {at}");
+    }
+    sampler.reset(Id::default());
+    assert_eq!(readied(&mut sampler, &entries), (all.clone(), None), "from the beginning");
+    let last = entries.last().unwrap();
+    sampler.reset(Id { epoch: last.epoch, sequence: last.sequence });
+    assert!(sampler.warm.is_some(), "it stands there already");
+    // One that must not read far back gives up; one that may does not.
+    let mut short = StageSampler::new(dir.path(), 1_000);
+    short.back_max = 5_000;
+    assert_eq!(readied(&mut short, &entries[9_000..]), (Vec::new(), None));
+    let mut long = thorough();
+    assert_eq!(readied(&mut long, &entries[9_000..]), (behind(9_000), None));
+    // The host ends while it reads: the entry is not taken, and nothing is given up.
+    end.store(true, Ordering::Release);
+    let mut stopped = thorough();
+    assert_eq!(readied(&mut stopped, &entries[9_000..]), (Vec::new(), Some(entries[9_000].sequence)));
+    end.store(false, Ordering::Release);
+    assert_eq!(readied(&mut stopped, &entries[9_000..]), (behind(9_000), None));
+}

@@ -4,6 +4,7 @@ use crate::altered::copy;
 use crate::bridge_postgres::{
     end, is_whole, is_whole_as, settle, settle_as, start, start_with, stop, typed_rows_are_the_journals,
 };
+use crate::postgres_record::as_without_faults;
 use crate::postgres_server::{CANARY, PASSWORD, PostgresServer, free_port};
 use crate::small_disk::SmallDisk;
 use crate::support::{arg, tickpath};
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tickpath::bridge::postgres::address::Address;
 use tickpath::bridge::postgres::connect;
-use tickpath::bridge::postgres::session::fit_for_live;
+use tickpath::bridge::postgres::rights::fit_for_live;
 
 /// How often: `TICKPATH_LONG=1` for the full number.
 fn times(short: u64, long: u64) -> u64 {
@@ -77,6 +78,7 @@ fn a_server_that_is_killed_again_and_again_has_all_in_the_end() {
     assert!(last > summary["last_sequence"].as_u64().unwrap());
     is_whole(&server, last);
     typed_rows_are_the_journals(&server, &journal);
+    as_without_faults(&server, &journal, last);
     assert!(errors.contains("PostgreSQL:"), "it is told: {errors}");
     println!("{kills} kills of the server, {last} events: each once");
 }
@@ -174,6 +176,7 @@ fn a_connection_that_is_cut_anywhere_loses_and_doubles_nothing() {
     let last = settle(&server, &journal);
     is_whole(&server, last);
     typed_rows_are_the_journals(&server, &journal);
+    as_without_faults(&server, &journal, last);
     assert!(errors.contains("tried again") || errors.contains("PostgreSQL:"), "{errors}");
     println!("{} cuts, half of them about a COMMIT, {last} events: each once", cuts.load(Ordering::Relaxed));
 }
@@ -220,6 +223,7 @@ fn ended_backends_deadlocks_and_a_renamed_column() {
     assert!(child.wait_with_output().unwrap().status.success());
     let last = settle(&server, &journal);
     is_whole(&server, last);
+    as_without_faults(&server, &journal, last);
     println!("{ended} backends ended, {last} events: each once");
 }
 
@@ -239,6 +243,7 @@ fn a_host_that_is_killed_leaves_no_gap_and_no_double() {
     // Sequences that a lost tail of the journal gave away may come again under a later start; here nothing is lost.
     is_whole(&server, last);
     typed_rows_are_the_journals(&server, &journal);
+    as_without_faults(&server, &journal, last);
     println!("{kills} kills of the host, {last} events: each once");
 }
 
@@ -363,21 +368,60 @@ fn live_needs_a_fit_server_and_a_pool_outlives_it() {
         Address::parse(&secret.unwrap().unwrap().secret, false).unwrap()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let fit = |url: String, migrate: bool| {
-        runtime
-            .block_on(fit_for_live(&address(url), migrate))
-            .map_err(|trouble| trouble.to_string())
-            .err()
-            .unwrap_or_default()
+    let fit = |url: String| {
+        let fit = runtime.block_on(fit_for_live(&address(url)));
+        fit.map_err(|trouble| trouble.to_string()).err().unwrap_or_default()
     };
     let admin = server.admin();
-    assert!(fit(format!("postgresql://a@127.0.0.1:{}/b", free_port()), true).contains("nobody listens"));
-    assert!(fit(admin.clone(), false).contains("version 0"));
-    assert_eq!(fit(admin.clone(), true), "");
-    assert_eq!(fit(admin.clone(), false), "");
-    assert!(fit(format!("{admin}?options=-cdefault_transaction_read_only%3Don"), true).contains("read-only"));
+    assert!(fit(format!("postgresql://a@127.0.0.1:{}/b", free_port())).contains("nobody listens"));
+    assert!(fit(admin.clone()).contains("version 0"), "LIVE never migrates");
+    let migrated = tickpath().arg("migrate").env("DATABASE_URL", &admin).output().unwrap();
+    assert!(migrated.status.success());
+    // Who could change what is recorded is refused, whatever gives him the power; who can only add is taken.
+    server.ask("SELECT tickpath.make_partitions('2020-01-01', '2020-01-01')");
+    for (user, made, reason) in [
+        ("desk", "CREATE ROLE desk LOGIN PASSWORD 'p' IN ROLE tickpath_writer", ""),
+        (
+            "u1",
+            "CREATE ROLE u1 LOGIN PASSWORD 'p' IN ROLE tickpath_writer; GRANT UPDATE ON tickpath.fills TO u1",
+            "may UPDATE tickpath.fills",
+        ),
+        (
+            "u2",
+            "CREATE ROLE u2 LOGIN PASSWORD 'p' IN ROLE tickpath_writer; GRANT DELETE ON tickpath.orders_20200101 TO u2",
+            "may DELETE tickpath.orders_20200101",
+        ),
+        (
+            "u3",
+            "CREATE ROLE u3 LOGIN PASSWORD 'p' IN ROLE tickpath_writer; GRANT TRUNCATE ON tickpath.events TO u3",
+            "may TRUNCATE tickpath.events",
+        ),
+        ("u4", "CREATE ROLE u4 LOGIN PASSWORD 'p' IN ROLE tickpath_writer, tickpath_admin", "floor of what is kept"),
+        ("u5", "CREATE ROLE u5 LOGIN PASSWORD 'p' CREATEROLE IN ROLE tickpath_writer", "may make roles"),
+        (
+            "u6",
+            "CREATE ROLE maker; CREATE ROLE u6 LOGIN PASSWORD 'p' NOINHERIT IN ROLE tickpath_writer, maker; GRANT tickpath_writer TO u6; ALTER ROLE u6 INHERIT; GRANT CREATE, USAGE ON SCHEMA tickpath TO maker; ALTER TABLE tickpath.heartbeats OWNER TO maker; GRANT SELECT, INSERT ON tickpath.heartbeats TO tickpath_writer",
+            "owns tickpath.heartbeats",
+        ),
+        ("guest", "CREATE ROLE guest LOGIN PASSWORD 'p'", "GRANT tickpath_writer TO that user"),
+    ] {
+        server.ask(made);
+        let said = fit(server.url(user, "p", "postgres"));
+        assert!(if reason.is_empty() { said.is_empty() } else { said.contains(reason) }, "{user}: {said}");
+    }
+    let said = fit(admin.clone());
+    assert!(said.contains("is a superuser") && said.contains("CREATE ROLE desk"), "{said}");
+    let desk = server.url("desk", "p", "postgres");
+    assert!(fit(format!("{desk}?options=-cdefault_transaction_read_only%3Don")).contains("read-only"));
+    server.ask("REVOKE INSERT ON tickpath.cursors FROM tickpath_writer");
+    assert!(fit(desk.clone()).contains("INSERT, SELECT, UPDATE ON tickpath.cursors"));
     server.ask("ALTER TABLE tickpath.orders RENAME COLUMN px TO price");
-    assert!(fit(admin.clone(), true).contains("tickpath.orders.px"));
+    assert!(fit(desk).contains("tickpath.orders.px"));
+    // On paper it is a warning, said once.
+    server.ask("ALTER TABLE tickpath.orders RENAME COLUMN price TO px");
+    let dir = tempfile::tempdir().unwrap();
+    let (_, errors) = end(start(&dir.path().join("j"), &admin, "500x", 2_000));
+    assert_eq!(errors.matches("LIVE would be refused").count(), 1, "{errors}");
 
     // What others insert by: a connection that broke is replaced.
     let pool = connect::pool(&address(admin), 2).unwrap();

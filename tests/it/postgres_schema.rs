@@ -183,7 +183,7 @@ fn what_is_recorded_is_never_changed_and_the_writer_may_only_write() {
         (&desk, "UPDATE task_queue SET status = 'pending'", true),
         (&desk, "SELECT tickpath.make_partitions('2001-01-01', '2001-01-02')", true),
         (&desk, "SELECT tickpath.make_partitions('2001-01-01', '2003-01-02')", false),
-        (&desk, "SELECT tickpath.drop_old_partitions(1)", true),
+        (&desk, "SELECT tickpath.drop_old_partitions(1, now())", true),
         (&eye, "SELECT count(*) FROM tickpath.events", true),
         (&eye, "INSERT INTO tickpath.cursors VALUES ('a', 'b', 1, 1)", false),
         (&eye, "SELECT tickpath.make_partitions('2001-01-01', '2001-01-02')", false),
@@ -209,7 +209,9 @@ fn old_partitions_go_only_below_the_admins_floor() {
     days(&format!("{today} - 20"), &format!("{today} + 1"));
     assert_eq!(parts(), 26);
     let drop = |keep: u32| {
-        server.number(&format!("SELECT count(*) FROM tickpath.drop_old_partitions({keep}) AS n WHERE n LIKE 'events%'"))
+        server.number(&format!(
+            "SELECT count(*) FROM tickpath.drop_old_partitions({keep}, now()) AS n WHERE n LIKE 'events%'"
+        ))
     };
     assert_eq!(drop(1), 0, "no floor, nothing goes");
     server.ask("UPDATE tickpath.retention SET least_days = 10");

@@ -4,7 +4,7 @@
 //! which moves in the same transaction, says which, and then the same rows are written again or are done with.
 
 use super::encode::Rows;
-use super::rows::{RowMaker, add_features};
+use super::rows::RowMaker;
 use super::tables::TABLES;
 use crate::bridge::id::Id;
 use crate::bridge::sampler::Sampler;
@@ -24,6 +24,9 @@ pub struct Maker {
     pub rows: RowMaker,
     /// Samples of the features.
     pub features: Option<Box<dyn Sampler>>,
+    /// The sampler gave up reading, since the host ends: what it has not seen is not written without its samples, but at the
+    /// next start with them.
+    pub gave_up: bool,
 }
 
 /// Rows of one table, as they are sent.
@@ -33,8 +36,8 @@ pub struct Copied {
     pub table: usize,
     /// How many.
     pub count: u64,
-    /// In the binary format of COPY; shared, so that they can be sent again.
-    pub bytes: Arc<[u8]>,
+    /// In the binary format of COPY, in pieces; shared, so that they can be sent again.
+    pub pieces: Vec<Arc<[u8]>>,
 }
 
 /// Events that are written together.
@@ -48,7 +51,7 @@ pub struct Batch {
     pub events: u64,
     /// Whether that is all there was; a batch may be cut for its events or its bytes.
     pub had_all: bool,
-    /// Events that the journal did not have any more.
+    /// Events that the journal did not have any more, though it had them when this record was begun.
     pub missing: u64,
     /// Where in the journal the last one ends.
     pub places: Places,
@@ -61,11 +64,23 @@ pub struct Batch {
 impl Batch {
     /// Bytes of the rows.
     pub fn bytes(&self) -> u64 {
-        self.copied.iter().map(|rows| rows.bytes.len() as u64).sum()
+        self.copied.iter().flat_map(|rows| &rows.pieces).map(|piece| piece.len() as u64).sum()
+    }
+
+    /// Rows of all tables.
+    pub fn rows(&self) -> u64 {
+        self.copied.iter().map(|rows| rows.count).sum()
     }
 }
 
 impl Maker {
+    /// The events behind `last` come next, whatever came before.
+    pub fn reset(&mut self, last: Id) {
+        if let Some(sampler) = &mut self.features {
+            sampler.reset(last);
+        }
+    }
+
     /// The next events of `tail` up to `limit`, at most `most`; `None` if there is none.
     ///
     /// # Errors
@@ -79,12 +94,18 @@ impl Maker {
                 break;
             };
             let entry: Entry = *entry;
+            if let Some(sampler) = &mut self.features
+                && !sampler.ready(&entry)
+            {
+                self.gave_up = true;
+                break;
+            }
             tail.take();
             let event = tail.event(&entry);
             last = Id { epoch: entry.epoch, sequence: entry.sequence };
             self.rows.add(&mut rows, &event);
             if let Some(vector) = self.features.as_mut().and_then(|sampler| sampler.take(&entry)?.vector) {
-                add_features(&mut rows, &event, &vector.names, &vector.values, vector.warm);
+                self.rows.add_features(&mut rows, &event, &vector.names, &vector.values, vector.warm);
             }
             days.insert(entry.input.ts_recv.div_euclid(DAY));
             events += 1;
@@ -95,7 +116,7 @@ impl Maker {
         let copied = rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).map(|(table, rows)| Copied {
             table,
             count: rows.count(),
-            bytes: rows.finish().into(),
+            pieces: rows.finish(),
         });
         let (missing, places) = (tail.take_missing(), tail.places());
         Ok(Some(Batch { before, last, events, had_all, missing, places, copied: copied.collect(), days }))

@@ -3,6 +3,7 @@
 use crate::acp::payload::Exact;
 use crate::types::time::{MICROS, UnixNanos};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// Signature, flags and the length of a header extension that is not there.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -13,9 +14,16 @@ const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 /// What stands for a NUL, which PostgreSQL's texts cannot hold.
 const NO_NUL: char = '\u{fffd}';
 
+/// Bytes of a piece, about. The server works on a piece while the next one comes; of one that is as long as a batch it would see
+/// nothing before its end.
+const PIECE: usize = 128 << 10;
+
 /// Rows of one table.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
+    /// Pieces that are full, and their bytes.
+    pieces: Vec<Arc<[u8]>>,
+    full: usize,
     bytes: Vec<u8>,
     count: u64,
     number: String,
@@ -24,8 +32,12 @@ pub struct Rows {
 impl Rows {
     /// Begins a row of so many fields; exactly so many must follow.
     pub fn begin(&mut self, fields: usize) {
-        if self.bytes.is_empty() {
+        if self.count == 0 {
             self.bytes.extend_from_slice(HEADER);
+        } else if self.bytes.len() >= PIECE {
+            self.full += self.bytes.len();
+            self.pieces.push(self.bytes.as_slice().into());
+            self.bytes.clear();
         }
         self.bytes.extend_from_slice(&(fields as i16).to_be_bytes());
         self.count += 1;
@@ -38,7 +50,7 @@ impl Rows {
 
     /// Bytes so far.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.full + self.bytes.len()
     }
 
     /// Whether there is none.
@@ -46,12 +58,13 @@ impl Rows {
         self.count == 0
     }
 
-    /// All of them, as COPY reads them.
-    pub fn finish(mut self) -> Vec<u8> {
-        if !self.bytes.is_empty() {
+    /// All of them, as COPY reads them: pieces, in their order.
+    pub fn finish(mut self) -> Vec<Arc<[u8]>> {
+        if self.count > 0 {
             self.bytes.extend_from_slice(&TRAILER);
+            self.pieces.push(self.bytes.into());
         }
-        self.bytes
+        self.pieces
     }
 
     fn field(&mut self, bytes: &[u8]) {
@@ -251,7 +264,23 @@ mod tests {
         rows.begin(1);
         rows.text_or_null(Some(""));
         assert!(rows.bytes.ends_with(&[255; 4]));
-        assert_eq!((rows.count(), rows.finish().ends_with(&[255; 6])), (2, true));
+        assert_eq!((rows.count(), rows.finish().concat().ends_with(&[255; 6])), (2, true));
+    }
+
+    #[test]
+    fn many_rows_come_in_pieces_of_whole_rows() {
+        let mut rows = Rows::default();
+        let text = "x".repeat(1_000);
+        for _ in 0..1_000 {
+            rows.begin(1);
+            rows.text(&text);
+        }
+        let (length, pieces) = (rows.len(), rows.finish());
+        assert!(pieces.len() > 5 && pieces.iter().all(|piece| piece.len() < PIECE + 2_000), "{}", pieces.len());
+        assert!(pieces[1..].iter().all(|piece| piece.starts_with(&[0, 1, 0, 0, 3, 232, b'x'])));
+        let all = pieces.concat();
+        assert_eq!((all.len(), length), (HEADER.len() + 1_000 * 1_006 + 2, HEADER.len() + 1_000 * 1_006));
+        assert!(all.starts_with(HEADER) && all.ends_with(&[b'x', 255, 255]));
     }
 
     proptest! {

@@ -1,13 +1,16 @@
 //! Edge: the schema: which version the database has, what is missing, and the way there. Forward only.
 //!
 //! The steps are the files in `migrations/`, built into the program. Each is one transaction together with the row that says it is
-//! done; an advisory lock lets only one program at a time migrate, so hosts may start together.
+//! done; an advisory lock lets only one program at a time migrate, so hosts may start together. The last step grants the roles what
+//! they need, so there are no tables without grants.
 
+use super::check::{self, Found};
 use super::trouble::Trouble;
 use refinery::Runner;
 pub use refinery::Target;
 use serde::Serialize;
 use std::error::Error as _;
+use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -20,40 +23,23 @@ mod embedded {
 const HISTORY: &str = "tickpath.schema_history";
 /// `tickpath` in ASCII: what the advisory lock is about.
 const LOCK: i64 = 0x7469_636b_7061_7468;
-/// So long another program's migration is waited for.
-const PATIENCE: &str = "60s";
 
-/// Columns that must be there, and that a database which had the table before may lack.
-const NEEDED: &[(&str, &[&str])] = &[
-    ("public.agent_events", &["agent_name", "event_type", "payload"]),
-    ("public.agent_heartbeats", &["agent_name", "status", "metadata"]),
-    ("public.ops_missions", &["id"]),
-    (
-        "public.ops_mission_steps",
-        &["id", "mission_id", "step", "kind", "status", "claimed_by", "claimed_at", "result", "updated_at"],
-    ),
-    ("public.ops_policy", &["key", "value"]),
-    ("public.ops_agent_events", &["agent_id", "event_type", "payload"]),
-    ("public.ops_outcomes", &["task_id", "agent_id", "outcome", "details"]),
-    ("public.ops_reaction_rules", &["event_type", "action"]),
-    (
-        "public.task_queue",
-        &[
-            "task_id",
-            "sender",
-            "receiver",
-            "action",
-            "payload",
-            "priority",
-            "status",
-            "created_at",
-            "result",
-            "error",
-            "attempts",
-            "updated_at",
-        ],
-    ),
-];
+/// How long a migration waits; then it is given up, and says for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For each lock that somebody else holds, another program's migration among them. Whole milliseconds, at least 1.
+    pub lock: Duration,
+    /// For one look at the schema.
+    pub look: Duration,
+    /// For all of it: a server that answers nothing any more.
+    pub whole: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { lock: Duration::from_mins(1), look: Duration::from_secs(30), whole: Duration::from_mins(15) }
+    }
+}
 
 /// How a database stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -66,6 +52,8 @@ pub struct Standing {
     pub pending: Vec<String>,
     /// Tables and columns (`table.column`) that are not there.
     pub missing: Vec<String>,
+    /// Columns of another type: which, what was found, what was expected, and how to change it.
+    pub altered: Vec<String>,
     /// What the user may not do: statements for somebody who may. Known after a migration only.
     pub not_granted: Vec<String>,
 }
@@ -73,7 +61,7 @@ pub struct Standing {
 impl Standing {
     /// Whether nothing is to be done.
     pub fn is_current(&self) -> bool {
-        self.version == self.wanted && self.missing.is_empty()
+        self.version == self.wanted && self.missing.is_empty() && self.altered.is_empty()
     }
 }
 
@@ -105,40 +93,9 @@ pub async fn look(client: &Client) -> Result<Standing, Trouble> {
     let mut pending: Vec<_> = runner.get_migrations().iter().filter(|m| m.version() > version).collect();
     pending.sort();
     let wanted = wanted();
-    let missing = missing(client, version >= wanted).await?;
+    let Found { missing, altered } = check::look(client, version >= wanted).await?;
     let pending = pending.into_iter().map(ToString::to_string).collect();
-    Ok(Standing { version, wanted, pending, missing, not_granted: Vec::new() })
-}
-
-/// What is missing of [`NEEDED`] and of the host's own tables; while they are not all made, only in tables that are there.
-async fn missing(client: &Client, all: bool) -> Result<Vec<String>, Trouble> {
-    let own = super::tables::needed();
-    let needed = NEEDED.iter().map(|(table, columns)| ((*table).to_owned(), columns.to_vec())).chain(own);
-    let (mut tables, mut columns) = (Vec::new(), Vec::new());
-    for (table, names) in needed {
-        for name in names {
-            tables.push(table.clone());
-            columns.push(name.to_owned());
-        }
-    }
-    let rows = client
-        .query(
-            "SELECT n.table_name, n.column_name, pg_catalog.to_regclass(n.table_name) IS NULL \
-             FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS n(table_name, column_name) \
-             WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a \
-                 WHERE a.attrelid = pg_catalog.to_regclass(n.table_name) AND a.attname = n.column_name AND a.attnum > 0 AND NOT a.attisdropped)",
-            &[&tables, &columns],
-        )
-        .await?;
-    let mut missing: Vec<String> = Vec::new();
-    for row in rows {
-        let (table, column, no_table): (String, String, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let what = if no_table { table } else { format!("{table}.{column}") };
-        if (all || !no_table) && !missing.contains(&what) {
-            missing.push(what);
-        }
-    }
-    Ok(missing)
+    Ok(Standing { version, wanted, pending, missing, altered, not_granted: Vec::new() })
 }
 
 /// A database that cannot be used as it is, with what to do.
@@ -155,15 +112,25 @@ fn refusal(standing: &Standing) -> Option<Trouble> {
             standing.missing.join(", ")
         )));
     }
+    if !standing.altered.is_empty() {
+        return Some(Trouble(format!(
+            "PostgreSQL: columns have types that this program cannot work with: {}; change them so, or give a table that is for something else another name (`tickpath migrate --check` looks again)",
+            standing.altered.join("; ")
+        )));
+    }
     None
 }
 
 /// Makes sure that the schema is as this program needs it: migrates if it is older and `migrate` allows it.
 ///
 /// # Errors
-/// [`Trouble`]: older and not allowed, newer, altered, or a step failed.
+/// [`Trouble`]: older and not allowed, newer, altered, a step failed, or it waited for longer than [`Patience`] has.
 pub async fn ensure(client: &mut Client, migrate: bool) -> Result<Standing, Trouble> {
-    let standing = look(client).await?;
+    let patience = Patience::default();
+    let standing = match tokio::time::timeout(patience.look, look(client)).await {
+        Ok(standing) => standing?,
+        Err(_) => return Err(Trouble::too_slow("looking at the schema")),
+    };
     if let Some(trouble) = refusal(&standing) {
         return Err(trouble);
     }
@@ -172,11 +139,11 @@ pub async fn ensure(client: &mut Client, migrate: bool) -> Result<Standing, Trou
     }
     if !migrate {
         return Err(Trouble(format!(
-            "PostgreSQL: the schema is of version {}, this program needs {}; run `tickpath migrate` as a user who may create tables, or set `[postgres] migrate = true`",
+            "PostgreSQL: the schema is of version {}, this program needs {}; run `tickpath migrate` as a user who may create tables, or set `[postgres] migrate = true` if this user may (LIVE never migrates)",
             standing.version, standing.wanted
         )));
     }
-    migrate_to(client, Target::Latest).await
+    migrate_with(client, Target::Latest, patience).await
 }
 
 /// Does the steps that are not done, up to `target`; grants the roles what they need. Waits while another program does so.
@@ -184,15 +151,37 @@ pub async fn ensure(client: &mut Client, migrate: bool) -> Result<Standing, Trou
 /// # Errors
 /// [`Trouble`].
 pub async fn migrate_to(client: &mut Client, target: Target) -> Result<Standing, Trouble> {
-    client.batch_execute(&format!("SET lock_timeout = '{PATIENCE}'; SET statement_timeout = 0")).await?;
+    migrate_with(client, target, Patience::default()).await
+}
+
+/// The same with another patience. If it fails, the connection must not be used again.
+///
+/// # Errors
+/// [`Trouble`].
+pub async fn migrate_with(client: &mut Client, target: Target, patience: Patience) -> Result<Standing, Trouble> {
+    match tokio::time::timeout(patience.whole, locked(client, target, patience)).await {
+        Ok(standing) => standing,
+        Err(_) => Err(Trouble(format!(
+            "PostgreSQL: the migration has not come to its end in {:?}, and is given up: the step under way is undone, those before it stand; see what it waits for in pg_stat_activity, or whether the server is frozen; then run `tickpath migrate`",
+            patience.whole
+        ))),
+    }
+}
+
+async fn locked(client: &mut Client, target: Target, patience: Patience) -> Result<Standing, Trouble> {
+    let (lock, whole) = (patience.lock.as_millis().max(1), patience.whole.as_millis().max(1));
+    client.batch_execute(&format!("SET lock_timeout = {lock}; SET statement_timeout = {whole}")).await?;
     client.execute("SELECT pg_catalog.pg_advisory_lock($1)", &[&LOCK]).await.map_err(|error| {
         if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
-            Trouble(format!("PostgreSQL: another program has migrated for {PATIENCE}; see pg_stat_activity"))
+            let wait = patience.lock;
+            Trouble(format!(
+                "PostgreSQL: another program has migrated for {wait:?}; see pg_stat_activity, then try again"
+            ))
         } else {
             error.into()
         }
     })?;
-    let migrated = under_lock(client, target).await;
+    let migrated = under_lock(client, target, patience).await;
     // A connection that is gone has no lock any more either.
     let unlocked = client.execute("SELECT pg_catalog.pg_advisory_unlock($1)", &[&LOCK]).await;
     let standing = migrated?;
@@ -200,7 +189,7 @@ pub async fn migrate_to(client: &mut Client, target: Target) -> Result<Standing,
     Ok(standing)
 }
 
-async fn under_lock(client: &mut Client, target: Target) -> Result<Standing, Trouble> {
+async fn under_lock(client: &mut Client, target: Target, patience: Patience) -> Result<Standing, Trouble> {
     // Somebody else may have been here first, and may be of another version.
     if let Some(trouble) = refusal(&look(client).await?) {
         return Err(trouble);
@@ -220,6 +209,12 @@ async fn under_lock(client: &mut Client, target: Target) -> Result<Standing, Tro
         let said = error.source().and_then(|e| e.downcast_ref::<tokio_postgres::Error>());
         match said {
             Some(said) if said.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => refused(migration_trouble(said)),
+            Some(said) if said.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                let (Trouble(why), wait) = (migration_trouble(said), patience.lock);
+                Trouble(format!(
+                    "{why}: somebody has held a lock on a table that the step needs for {wait:?}; see who in pg_locks and pg_stat_activity, end that, and run `tickpath migrate`; the schema is as it was before that step"
+                ))
+            }
             Some(said) => {
                 let Trouble(why) = migration_trouble(said);
                 Trouble(format!("{why}; the schema is as it was before that step"))

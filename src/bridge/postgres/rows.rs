@@ -27,6 +27,7 @@ pub struct RowMaker {
 
 /// What the rows of one event have in common.
 struct At<'a> {
+    host: &'a str,
     event: &'a Event<'a>,
     scales: Scales<'a>,
     instrument: Option<&'a str>,
@@ -34,10 +35,11 @@ struct At<'a> {
 }
 
 impl At<'_> {
-    /// Begins a row of `table` with the event's name and time.
+    /// Begins a row of `table` with the host, the event's name and its time.
     fn row<'r>(&self, rows: &'r mut [Rows; TABLES.len()], table: Which) -> &'r mut Rows {
         let row = &mut rows[table as usize];
         row.begin(TABLES[table as usize].fields());
+        row.text(self.host);
         row.bigint(self.event.epoch);
         row.bigint(self.event.input.sequence);
         row.time(self.event.input.ts_recv);
@@ -64,12 +66,38 @@ impl RowMaker {
         Self { host: host.to_owned(), check_name, market_data, texts: Texts::default() }
     }
 
+    /// Adds a sample of the features to the rows: bit i of `warm` says that `values[i]`, called `names[i]`, may be used. Values
+    /// that may not, or are no numbers, are left out.
+    pub fn add_features(
+        &self,
+        rows: &mut [Rows; TABLES.len()],
+        event: &Event<'_>,
+        names: &[String],
+        values: &[f64],
+        warm: u64,
+    ) {
+        let name = event.instrument.map(|i| format!("{}.{}", i.symbol, i.venue.name()));
+        let at =
+            At { host: &self.host, event, scales: Scales(event.instrument), instrument: name.as_deref(), trace: "" };
+        let sample: serde_json::Map<String, serde_json::Value> = names
+            .iter()
+            .zip(values)
+            .enumerate()
+            .filter(|(bit, _)| *bit < 64 && warm >> bit & 1 == 1)
+            .filter_map(|(_, (name, value))| Some((name.clone(), serde_json::Number::from_f64(*value)?.into())))
+            .collect();
+        let row = at.row(rows, Which::Features);
+        row.text_or_null(at.instrument);
+        row.json(serde_json::Value::Object(sample).to_string().as_bytes());
+    }
+
     /// Adds the rows of `event`.
     pub fn add(&mut self, rows: &mut [Rows; TABLES.len()], event: &Event<'_>) {
         let values: [&[u8]; FIELDS.len()] = self.texts.write(&self.host, event);
         // All but the last are texts that were made as such.
         let text = |at: usize| std::str::from_utf8(values[at]).unwrap_or_default();
         let at = At {
+            host: &self.host,
             event,
             scales: Scales(event.instrument),
             instrument: Some(text(5)).filter(|name| !name.is_empty()),
@@ -106,23 +134,6 @@ impl RowMaker {
             }
         }
     }
-}
-
-/// Adds a sample of the features to the rows: bit i of `warm` says that `values[i]`, called `names[i]`, may be used. Values that
-/// may not, or are no numbers, are left out.
-pub fn add_features(rows: &mut [Rows; TABLES.len()], event: &Event<'_>, names: &[String], values: &[f64], warm: u64) {
-    let name = event.instrument.map(|i| format!("{}.{}", i.symbol, i.venue.name()));
-    let at = At { event, scales: Scales(event.instrument), instrument: name.as_deref(), trace: "" };
-    let sample: serde_json::Map<String, serde_json::Value> = names
-        .iter()
-        .zip(values)
-        .enumerate()
-        .filter(|(bit, _)| *bit < 64 && warm >> bit & 1 == 1)
-        .filter_map(|(_, (name, value))| Some((name.clone(), serde_json::Number::from_f64(*value)?.into())))
-        .collect();
-    let row = at.row(rows, Which::Features);
-    row.text_or_null(at.instrument);
-    row.json(serde_json::Value::Object(sample).to_string().as_bytes());
 }
 
 fn signal(rows: &mut [Rows; TABLES.len()], at: &At<'_>, outputs: &Outputs<'_>) {
@@ -315,9 +326,10 @@ mod tests {
         let trace = Trace::of_header(2, &input);
         let event = Event { epoch: 2, input: &input, instrument: None, outputs: None, trace };
         let mut rows: [Rows; TABLES.len()] = Default::default();
-        RowMaker::new("h", |_| None, market_data).add(&mut rows, &event);
+        let mut maker = RowMaker::new("h", |_| None, market_data);
+        maker.add(&mut rows, &event);
         let names = ["a", "b", "c", "d"].map(str::to_owned);
-        add_features(&mut rows, &event, &names, &[1.5, 2.5, f64::NAN, 4.5], 0b0111);
+        maker.add_features(&mut rows, &event, &names, &[1.5, 2.5, f64::NAN, 4.5], 0b0111);
         rows
     }
 
@@ -327,7 +339,7 @@ mod tests {
         assert_eq!(counts(&made(true)), [1, 0, 0, 0, 0, 1, 0, 0, 0]);
         let rows = made(false);
         assert_eq!(counts(&rows), [0, 0, 0, 0, 0, 1, 0, 0, 0]);
-        let bytes = rows[Which::Features as usize].clone().finish();
+        let bytes = rows[Which::Features as usize].clone().finish().concat();
         assert!(bytes.ends_with(b"\x01{\"a\":1.5,\"b\":2.5}\xff\xff"), "{bytes:?}");
     }
 }

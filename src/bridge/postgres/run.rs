@@ -1,16 +1,18 @@
 //! Edge: the bridge at work: connect, ask where the cursor stands, write from there, and all of it again after any fault.
 
 use super::address::Address;
+use super::ahead::{Ahead, Wanted};
 use super::batch::{Batch, Maker};
 use super::rows::{CheckName, RowMaker};
-use super::session::{Sent, Session};
+use super::send::{Sent, Way};
+use super::session::{Place, Session};
 use super::trouble::Trouble;
 use crate::bridge::config::PostgresConfig;
 use crate::bridge::id::Id;
 use crate::bridge::sampler::Sampler;
 use crate::bridge::status::{State, Status};
 use crate::bridge::tail::{self, Tail};
-use crate::journal::JournalError;
+use crate::journal::{JournalError, read_dropped};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -57,13 +59,11 @@ enum Over {
     Again,
 }
 
-/// What outlives a session: where it left off, and a batch of which it is not known whether it is written.
+/// What outlives a session: where it left off, and batches of which it is not known whether they are written.
 struct Work {
-    maker: Maker,
-    left: Option<(Id, Tail)>,
-    pending: Option<Batch>,
-    /// Whether what the journal lacks is a loss: before the first row that is not so.
-    counts_losses: bool,
+    ahead: Ahead,
+    /// Whether rows must be looked for.
+    way: Way,
     /// What was told of old partitions last.
     told: String,
 }
@@ -78,8 +78,8 @@ pub async fn run(setup: Setup, features: Option<Box<dyn Sampler>>) {
         tokio::time::sleep(LAST_WORDS).await;
     };
     let rows = RowMaker::new(&setup.host, setup.check_name, setup.config.market_data);
-    let work =
-        Work { maker: Maker { rows, features }, left: None, pending: None, counts_losses: false, told: String::new() };
+    let maker = Maker { rows, features, gave_up: false };
+    let work = Work { ahead: Ahead::new(maker), way: Way::default(), told: String::new() };
     tokio::select! {
         () = sessions(&setup, work) => {}
         () = grace => {}
@@ -143,30 +143,22 @@ async fn session(setup: &Setup, work: &mut Work) -> Result<Over, Trouble> {
     };
     let mut session = Session::open(&setup.address, setup.config.migrate).await?;
     setup.status.lock().connections += 1;
-    let place = session.place(&setup.host, &journal).await?;
+    warn_of_rights(setup, session.could_change().await?);
+    let Some(place) = place(setup, work, &session, &journal).await? else { return Ok(Over::Done) };
     if place.journal != journal {
         return Err(Trouble(format!(
             "PostgreSQL: the rows of the host `{0}` are of another journal: two hosts of one name, or a new `data_dir`; give this host a `[host] name` of its own",
             setup.host
         )));
     }
-    let last = place.last;
-    match work.pending.take() {
-        // It was done, though nobody said so.
-        Some(batch) if batch.last == last => written(setup, work, &batch),
-        Some(batch) if batch.before == last => work.pending = Some(batch),
-        // The database is not what it was: read again from where it stands.
-        Some(_) => work.left = None,
-        None => {}
+    let mut last = place.last;
+    if !resume(setup, work, &place).await? {
+        return Ok(Over::Done);
     }
-    let Some(mut tail) = resume(setup, last, work)? else { return Ok(Over::Done) };
     if let Some(start) = session.start_of(&setup.host, last.epoch).await?
-        && tail.is_another(last.epoch, start)
+        && work.ahead.desk().await.map_err(unreadable)?.tail.as_ref().is_some_and(|t| t.is_another(last.epoch, start))
     {
-        return Err(Trouble(format!(
-            "PostgreSQL: start {} of the host `{}` is another one in the rows than in the journal, which was put back to an older copy and went on from there: bring the newer journal back, or give this host a `[host] name` of its own",
-            last.epoch, setup.host
-        )));
+        return Err(another_start(setup, last.epoch));
     }
     {
         let mut standing = setup.status.lock();
@@ -180,47 +172,110 @@ async fn session(setup: &Setup, work: &mut Work) -> Result<Over, Trouble> {
         }
         standing.sequence = Some(last.sequence);
     }
-    work.counts_losses |= last != Id::default();
-    let mut last = last;
-    let over = write(setup, work, &mut session, &mut tail, &mut last).await;
-    work.left = Some((last, tail));
-    over
+    write(setup, work, &mut session, &journal, &mut last).await
 }
 
-/// The journal behind what is written, or behind the batch of which that is not known. `None`: the host has ended.
-fn resume(setup: &Setup, last: Id, work: &mut Work) -> Result<Option<Tail>, Trouble> {
-    let read = work.pending.as_ref().map_or(last, |batch| batch.last);
-    if let Some((_, tail)) = work.left.take()
-        && tail.last() == read.sequence
-    {
-        return Ok(Some(tail));
+/// Says once what its user could do; LIVE would be refused for it.
+fn warn_of_rights(setup: &Setup, could: Option<String>) {
+    let warnings: Vec<String> = could.into_iter().collect();
+    let mut standing = setup.status.lock();
+    if standing.warnings != warnings {
+        for warning in &warnings {
+            tracing::warn!("bridge postgres: {warning}; LIVE would be refused");
+        }
+        standing.warnings = warnings;
     }
-    work.pending = None;
+}
+
+fn another_start(setup: &Setup, epoch: u64) -> Trouble {
+    Trouble(format!(
+        "PostgreSQL: start {epoch} of the host `{}` is another one in the rows than in the journal, which was put back to an older copy and went on from there, or is another host's: bring the right journal back, or give this host a `[host] name` of its own",
+        setup.host
+    ))
+}
+
+/// From which sequence on the journal has all that was recorded: retention drops the oldest market data.
+fn whole_from(setup: &Setup) -> Result<u64, Trouble> {
+    let dropped = read_dropped(&setup.journal).map_err(unreadable)?;
+    Ok(dropped.iter().map(|segment| segment.last).max().unwrap_or(0) + 1)
+}
+
+/// Where the cursor stands. One that is not there is begun, at the beginning of the journal. If there are rows of this host all the
+/// same (somebody deleted the cursor), they must be this journal's; then they are looked for, and stay. `None`: the host has ended.
+async fn place(setup: &Setup, work: &mut Work, session: &Session, journal: &str) -> Result<Option<Place>, Trouble> {
+    if let Some(place) = session.place(&setup.host).await? {
+        return Ok(Some(place));
+    }
+    if let Some(epoch) = session.newest(&setup.host).await? {
+        let stop = || setup.end.load(Ordering::Acquire);
+        let newest = Id { epoch, sequence: u64::MAX };
+        let Some(tail) = Tail::open(&setup.journal, newest, &stop).map_err(unreadable)? else { return Ok(None) };
+        if epoch > tail.newest_epoch().max(setup.epoch)
+            || session.start_of(&setup.host, epoch).await?.is_some_and(|start| tail.is_another(epoch, start))
+        {
+            return Err(another_start(setup, epoch));
+        }
+        tracing::warn!(
+            "PostgreSQL: the host `{}` has rows and no cursor in tickpath.cursors: they are of this journal, which is read again from its beginning",
+            setup.host
+        );
+        work.way.look();
+    }
+    session.begin(&setup.host, journal, whole_from(setup)?).await?;
+    session.place(&setup.host).await
+}
+
+/// The journal behind what is written, or behind batches of which that is not known. False: the host has ended.
+async fn resume(setup: &Setup, work: &mut Work, place: &Place) -> Result<bool, Trouble> {
+    // The one that was being made when the last session ended is one of them.
+    work.ahead.desk().await.map_err(unreadable)?;
+    let last = place.last;
+    while let Some(batch) = work.ahead.batches.front() {
+        if batch.before == last {
+            break;
+        }
+        // It was done, though nobody said so; or the database is not what it was: read again from where it stands.
+        if batch.last == last {
+            written(setup, batch);
+            work.ahead.batches.pop_front();
+        } else {
+            work.ahead.batches.clear();
+        }
+    }
+    let read = work.ahead.batches.back().map_or(last, |batch| batch.last);
+    let desk = work.ahead.desk().await.map_err(unreadable)?;
+    if desk.tail.as_ref().is_some_and(|tail| tail.last() == read.sequence) {
+        return Ok(true);
+    }
+    desk.tail = None;
     let stop = || setup.end.load(Ordering::Acquire);
-    let Some(tail) = Tail::open(&setup.journal, last, &stop).map_err(unreadable)? else { return Ok(None) };
+    let Some(mut tail) = Tail::open(&setup.journal, last, &stop).map_err(unreadable)? else { return Ok(false) };
     if last.epoch > tail.newest_epoch().max(setup.epoch) {
         return Err(Trouble(format!(
             "PostgreSQL: the cursor of the host `{}` stands at `{last}`, which no start of this host gave: the journal is older than the rows (a copy that was brought back?); give this host a `[host] name` of its own",
             setup.host
         )));
     }
-    Ok(Some(tail))
+    tail.expect_from(place.whole_from);
+    desk.maker.reset(last);
+    desk.tail = Some(tail);
+    work.ahead.batches.clear();
+    Ok(true)
 }
 
-fn written(setup: &Setup, work: &mut Work, batch: &Batch) {
+fn written(setup: &Setup, batch: &Batch) {
     let mut standing = setup.status.lock();
     (standing.sequence, standing.places) = (Some(batch.last.sequence), Some(batch.places));
     standing.events += batch.events;
     standing.bytes += batch.bytes();
-    standing.lost += if work.counts_losses { batch.missing } else { 0 };
-    work.counts_losses = true;
+    standing.lost += batch.missing;
 }
 
 async fn write(
     setup: &Setup,
     work: &mut Work,
     session: &mut Session,
-    tail: &mut Tail,
+    journal: &str,
     last: &mut Id,
 ) -> Result<Over, Trouble> {
     let mut kept: Option<Instant> = None;
@@ -236,14 +291,18 @@ async fn write(
         // In this order: what was written before the end is seen behind it.
         let ended = setup.end.load(Ordering::Acquire);
         let begun = Instant::now();
-        let batch = if let Some(batch) = work.pending.take() {
-            Some(batch)
-        } else {
-            let limit = setup.durable.load(Ordering::Acquire);
-            work.maker.next(tail, *last, limit, setup.config.batch.into()).map_err(unreadable)?
+        let behind = |before: Id| Wanted {
+            before,
+            limit: setup.durable.load(Ordering::Acquire),
+            most: setup.config.batch.into(),
         };
-        let Some(batch) = batch else {
-            setup.status.lock().places = Some(tail.places());
+        work.ahead.fill(behind(*last)).await.map_err(unreadable)?;
+        let Some(batch) = work.ahead.batches.front() else {
+            let desk = work.ahead.desk().await.map_err(unreadable)?;
+            if desk.maker.gave_up {
+                return Ok(Over::Done);
+            }
+            setup.status.lock().places = desk.tail.as_ref().map(Tail::places);
             setup.status.set(State::Current, "");
             if ended {
                 return Ok(Over::Done);
@@ -251,15 +310,18 @@ async fn write(
             tokio::time::sleep(IDLE).await;
             continue;
         };
-        // Before it is sent: whatever becomes of it, it is still known.
-        let batch = &*work.pending.insert(batch);
-        if session.send(&setup.host, batch).await? == Sent::Moved {
+        let (to, events, had_all) = (batch.last, batch.events, batch.had_all);
+        if !had_all {
+            work.ahead.begin_next(behind(to));
+        }
+        // It stays where it is while it is sent: whatever becomes of it, it is still known.
+        let Some(batch) = work.ahead.batches.front() else { continue };
+        if session.send(&setup.host, journal, batch, &mut work.way).await? != Sent::All {
             return Ok(Over::Again);
         }
-        let (events, had_all) = (batch.events, batch.had_all);
-        *last = batch.last;
-        if let Some(batch) = work.pending.take() {
-            written(setup, work, &batch);
+        *last = to;
+        if let Some(batch) = work.ahead.batches.pop_front() {
+            written(setup, &batch);
         }
         setup.status.set(if had_all { State::Current } else { State::CatchingUp }, "");
         hold_back(setup, events, begun).await;
@@ -271,8 +333,10 @@ async fn write(
 async fn rebuild(setup: &Setup, work: &mut Work, session: &mut Session) -> Result<(), Trouble> {
     let control = setup.status.control();
     let Some(order) = control.rebuild() else { return Ok(()) };
-    session.rewind(&setup.host).await?;
-    (work.pending, work.counts_losses) = (None, false);
+    session.rewind(&setup.host, whole_from(setup)?).await?;
+    work.ahead.desk().await.map_err(unreadable)?.tail = None;
+    work.ahead.batches.clear();
+    work.way.look();
     // What is behind on purpose is no regression.
     setup.status.lock().sequence = None;
     control.rebuilt(None);
@@ -294,8 +358,7 @@ async fn keep_house(setup: &Setup, work: &mut Work, session: &mut Session) -> Re
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
     let today = i64::try_from(now).unwrap_or(0);
     session.partitions(&(today..=today + DAYS_AHEAD).collect()).await?;
-    if setup.config.keep_days > 0
-        && let Some(told) = session.drop_old(setup.config.keep_days).await?
+    if let Some(told) = session.drop_old(&setup.host, setup.config.keep_days).await?
         && told != work.told
     {
         tracing::info!("PostgreSQL: {told}");

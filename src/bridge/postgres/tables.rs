@@ -10,7 +10,7 @@ pub struct Table {
     pub columns: &'static [(&'static str, &'static str)],
 }
 
-/// Columns that all of them begin with; rows that are staged leave the host out.
+/// Columns that all of them begin with.
 const FIRST: [(&str, &str); 4] = [("host", "text"), ("epoch", "bigint"), ("sequence", "bigint"), ("at", "timestamptz")];
 
 /// Index of a table in [`TABLES`].
@@ -140,57 +140,81 @@ pub const TABLES: [Table; 9] = [
     Table { name: "heartbeats", columns: &[("agent", "text"), ("instrument", "text"), ("status", "text")] },
 ];
 
-/// The cursor: whose, where, locked until the transaction ends.
-pub const LOCK_CURSOR: &str = "SELECT journal, epoch, sequence FROM tickpath.cursors WHERE host = $1 FOR UPDATE";
+/// The cursor: whose, where, and from where on the journal had everything; locked until the transaction ends.
+pub const LOCK_CURSOR: &str =
+    "SELECT journal, epoch, sequence, whole_from FROM tickpath.cursors WHERE host = $1 FOR UPDATE";
 /// A cursor before everything, unless there is one.
 pub const BEGIN_CURSOR: &str =
-    "INSERT INTO tickpath.cursors (host, journal, epoch, sequence) VALUES ($1, $2, 0, 0) ON CONFLICT (host) DO NOTHING";
-/// The first row of a process start: its sequence, and its time in microseconds since 1970.
-pub const START: &str = "SELECT sequence, (extract(epoch FROM at) * 1000000)::bigint FROM tickpath.events
-    WHERE host = $1 AND epoch = $2 AND type = 'host.epoch' ORDER BY sequence LIMIT 1";
-/// Moves it.
-pub const MOVE_CURSOR: &str =
-    "UPDATE tickpath.cursors SET epoch = $2, sequence = $3, moved_at = pg_catalog.now() WHERE host = $1";
+    "INSERT INTO tickpath.cursors (host, journal, epoch, sequence, whole_from) VALUES ($1, $2, 0, 0, $3)
+    ON CONFLICT (host) DO NOTHING";
+/// Puts it before everything.
+pub const REWIND_CURSOR: &str =
+    "UPDATE tickpath.cursors SET epoch = 0, sequence = 0, whole_from = $2, moved_at = pg_catalog.now() WHERE host = $1";
+/// Moves it from where it must stand ($3, $4), if it stands there and is of the journal $2; it stays locked until the transaction
+/// ends.
+pub const MOVE_CURSOR: &str = "UPDATE tickpath.cursors SET epoch = $5, sequence = $6, moved_at = pg_catalog.now()
+    WHERE host = $1 AND journal = $2 AND epoch = $3 AND sequence = $4";
+/// The newest process start that has rows.
+pub const NEWEST: &str = "SELECT pg_catalog.max(epoch) FROM tickpath.events WHERE host = $1";
+/// The first row of a process start, if it is the one that began it: its sequence, and its time in microseconds since 1970. The
+/// first one alone is looked at: where it was dropped with its day, all the others would be searched in vain.
+pub const START: &str = "SELECT f.sequence, (extract(epoch FROM f.at) * 1000000)::bigint FROM (
+        SELECT sequence, at, type FROM tickpath.events WHERE host = $1 AND epoch = $2 ORDER BY sequence LIMIT 1
+    ) f WHERE f.type = 'host.epoch'";
 
 impl Table {
-    /// Fields of a staged row.
+    /// Fields of a row.
     pub const fn fields(&self) -> usize {
-        FIRST.len() - 1 + self.columns.len()
+        FIRST.len() + self.columns.len()
     }
 
-    fn staged(&self) -> impl Iterator<Item = &(&'static str, &'static str)> {
-        FIRST[1..].iter().chain(self.columns)
+    fn all(&self) -> impl Iterator<Item = &(&'static str, &'static str)> {
+        FIRST.iter().chain(self.columns)
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<String> = self.all().map(|(name, _)| format!("\"{name}\"")).collect();
+        names.join(", ")
+    }
+
+    /// Fills it straight. Fails, as a whole, if any of the rows is there already.
+    pub fn copy(&self) -> String {
+        format!("COPY tickpath.{} ({}) FROM STDIN (FORMAT binary)", self.name, self.names())
     }
 
     /// Makes the table in which rows are staged: of this connection alone, empty after each transaction.
     pub fn stage(&self) -> String {
-        let columns: Vec<String> = self.staged().map(|(name, kind)| format!("\"{name}\" {kind}")).collect();
+        let columns: Vec<String> = self.all().map(|(name, kind)| format!("\"{name}\" {kind}")).collect();
         format!("CREATE TEMPORARY TABLE stage_{} ({}) ON COMMIT DELETE ROWS", self.name, columns.join(", "))
     }
 
-    /// Fills it.
-    pub fn copy(&self) -> String {
+    /// Fills that one.
+    pub fn copy_staged(&self) -> String {
         format!("COPY pg_temp.stage_{} FROM STDIN (FORMAT binary)", self.name)
     }
 
-    /// Takes what is staged over; `$1` is the host. What is there already stays as it is.
+    /// Takes what is staged over. What is there already stays as it is.
     pub fn insert(&self) -> String {
-        let names: Vec<String> = self.staged().map(|(name, _)| format!("\"{name}\"")).collect();
-        let names = names.join(", ");
-        format!(
-            "INSERT INTO tickpath.{} (host, {names}) SELECT $1::text, {names} FROM pg_temp.stage_{} ON CONFLICT DO NOTHING",
-            self.name, self.name
-        )
+        let (name, names) = (self.name, self.names());
+        format!("INSERT INTO tickpath.{name} ({names}) SELECT {names} FROM pg_temp.stage_{name} ON CONFLICT DO NOTHING")
     }
 }
 
-/// The tables with their columns, by their full names: what must be there.
-pub(super) fn needed() -> impl Iterator<Item = (String, Vec<&'static str>)> {
-    let cursors = ("tickpath.cursors".to_owned(), vec!["host", "journal", "epoch", "sequence", "moved_at"]);
-    let tables = TABLES.iter().map(|table| {
-        (format!("tickpath.{}", table.name), FIRST.iter().chain(table.columns).map(|(name, _)| *name).collect())
-    });
-    tables.chain([cursors])
+/// The tables' columns, by the tables' full names, with their types: what must be there.
+pub(super) fn needed() -> impl Iterator<Item = (String, &'static str, &'static str)> {
+    let cursors = [
+        ("host", "text"),
+        ("journal", "text"),
+        ("epoch", "bigint"),
+        ("sequence", "bigint"),
+        ("moved_at", "timestamptz"),
+        ("whole_from", "bigint"),
+        ("keep_days", "integer"),
+    ];
+    let tables = TABLES
+        .iter()
+        .flat_map(|table| table.all().map(|(column, kind)| (format!("tickpath.{}", table.name), *column, *kind)));
+    tables.chain(cursors.map(|(column, kind)| ("tickpath.cursors".to_owned(), column, kind)))
 }
 
 #[cfg(test)]
@@ -211,7 +235,7 @@ mod tests {
         check(Which::Heartbeats, "heartbeats");
         assert_eq!(
             TABLES[Which::Features as usize].insert(),
-            "INSERT INTO tickpath.features (host, \"epoch\", \"sequence\", \"at\", \"instrument\", \"values\") SELECT $1::text, \"epoch\", \"sequence\", \"at\", \"instrument\", \"values\" FROM pg_temp.stage_features ON CONFLICT DO NOTHING"
+            "INSERT INTO tickpath.features (\"host\", \"epoch\", \"sequence\", \"at\", \"instrument\", \"values\") SELECT \"host\", \"epoch\", \"sequence\", \"at\", \"instrument\", \"values\" FROM pg_temp.stage_features ON CONFLICT DO NOTHING"
         );
     }
 }
