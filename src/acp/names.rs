@@ -71,6 +71,11 @@ impl Names {
         self.beside(&self.events(), "journal")
     }
 
+    /// The newest event that the journal had when the stream was begun.
+    pub fn events_since(&self) -> String {
+        self.beside(&self.events(), "since")
+    }
+
     /// How the process start began that the stream ends in.
     pub fn events_start(&self) -> String {
         self.beside(&self.events(), "start")
@@ -79,11 +84,6 @@ impl Names {
     /// Who writes the stream of the host's events at the moment.
     pub fn events_writer(&self) -> String {
         self.beside(&self.events(), "writer")
-    }
-
-    /// Up to which event all was told before the stream was rebuilt.
-    pub fn events_told(&self) -> String {
-        self.beside(&self.events(), "told")
     }
 
     /// The positions at a venue.

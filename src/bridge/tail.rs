@@ -48,6 +48,8 @@ pub struct Tail {
     touched: BTreeSet<InstrumentId>,
     /// Sequences that the journal no longer has (retention, or a full disk), passed over here.
     missing: u64,
+    /// Up to here what is missing is not counted.
+    forgiven: u64,
 }
 
 /// Asked again and again while much is read: whether to give up.
@@ -75,6 +77,7 @@ impl Tail {
             accounts: Accounts::default(),
             touched: BTreeSet::new(),
             missing: 0,
+            forgiven: 0,
         };
         if last == Id::default() {
             return Ok(Some(tail));
@@ -133,7 +136,7 @@ impl Tail {
     /// The entry that [`peek`](Self::peek) gave is done with.
     pub fn take(&mut self) {
         if std::mem::take(&mut self.waits) {
-            let skipped = self.last + 1..self.entry.sequence;
+            let skipped = (self.last + 1).max(self.forgiven.saturating_add(1))..self.entry.sequence;
             if !skipped.is_empty() {
                 self.missing += skipped.end - skipped.start - self.noted(&skipped);
             }
@@ -194,6 +197,21 @@ impl Tail {
     pub fn is_another(&self, epoch: u64, stored: Start) -> bool {
         let micros = |start: &Start| (start.sequence, start.at.div_euclid(MICROS));
         self.starts.get(&epoch).is_some_and(|here| micros(here) != micros(&stored))
+    }
+
+    /// How a process start began; `None` if that lies too far back to be known.
+    pub fn start(&self, epoch: u64) -> Option<Start> {
+        self.starts.get(&epoch).copied()
+    }
+
+    /// Whether `entry`, the last that was [taken](Self::take), begins the process start `epoch` in another way than `stored`.
+    pub fn begins_another(&self, entry: &Entry, epoch: u64, stored: Start) -> bool {
+        entry.epoch == epoch && entry.input.kind == InputKind::Epoch.code() && self.is_another(epoch, stored)
+    }
+
+    /// What the journal does not have up to this sequence is no loss of the store's: it never had its turn.
+    pub fn forgive(&mut self, up_to: u64) {
+        self.forgiven = up_to;
     }
 
     /// The newest process start that was met; 0 = none.

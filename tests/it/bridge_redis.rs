@@ -43,7 +43,7 @@ pub fn end(child: Child) -> (Value, String) {
 
 /// The stream holds 1..=last, once each, in order.
 #[track_caller]
-fn is_whole(server: &RedisServer, last: u64) {
+pub fn is_whole(server: &RedisServer, last: u64) {
     let ids = server.ids(STREAM);
     let wrong = ids.iter().zip(1..).find(|((_, sequence), expected)| sequence != expected);
     assert_eq!((wrong, ids.len() as u64), (None, last), "entries {}", ids.len());
@@ -123,7 +123,7 @@ fn a_server_that_is_killed_again_and_again_has_all_in_the_end() {
 }
 
 /// Asks the host to end in order.
-fn stop(child: &Child) {
+pub fn stop(child: &Child) {
     assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
 
