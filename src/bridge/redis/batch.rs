@@ -10,6 +10,7 @@ use super::trouble::Trouble;
 use crate::bridge::id::Id;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{Cmd, Pipeline, RedisError, Value};
+use std::time::{Duration, Instant};
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +175,12 @@ pub struct Lines {
     pub stream: MultiplexedConnection,
     /// To the node of the audit stream.
     audit: MultiplexedConnection,
+    /// When the answer came that the session is the writer and is watched to be, if no batch was sent since.
+    guarded: Option<Instant>,
 }
+
+/// So long that answer is good for the next batch: the stream itself is not watched, and may go meanwhile.
+const GUARD_HOLDS: Duration = Duration::from_millis(100);
 
 impl Lines {
     /// Those that `link` leads to, for the keys of both streams.
@@ -183,7 +189,7 @@ impl Lines {
     /// [`Trouble`].
     pub async fn open(link: super::link::Link, stream: &str, audit: &str) -> Result<Self, Trouble> {
         let (stream, audit) = (link.own(stream).await?, link.own(audit).await?);
-        Ok(Self { link, stream, audit })
+        Ok(Self { link, stream, audit, guarded: None })
     }
 
     /// Does all of `batch`, if the session `token` is the writer of `stream`, and the key `place` beside the audit stream says what
@@ -198,10 +204,16 @@ impl Lines {
         (place, says): (&str, Option<&str>),
     ) -> Result<Sent, Trouble> {
         let gone = Sent { added: Added::Gone, refused: None };
-        if !stream.is_writer(&mut self.stream, token).await? {
+        let is_guarded = self.guarded.take().is_some_and(|at| at.elapsed() < GUARD_HOLDS);
+        if !is_guarded && !stream.is_writer(&mut self.stream, token).await? {
             return Ok(gone);
         }
-        let sent = batch.main.send(&mut self.stream).await?;
+        // The question for the next batch goes out right behind this one: it costs no round trip then.
+        let mut behind = self.stream.clone();
+        let (sent, guard) =
+            tokio::join!(batch.main.send(&mut self.stream), stream.is_writer(&mut behind, token));
+        let sent = sent?;
+        self.guarded = matches!(guard, Ok(true)).then(Instant::now);
         let Some((audit, rest)) = &batch.apart else { return Ok(sent) };
         if sent.added == Added::Gone {
             return Ok(sent);
