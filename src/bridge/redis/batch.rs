@@ -157,7 +157,8 @@ impl<'a> Batch<'a> {
 
     /// Whether there is nothing to send at all.
     pub fn is_empty(&self) -> bool {
-        let apart = self.apart.as_ref().is_none_or(|(audit, rest)| audit.is_entry.is_empty() && rest.is_entry.is_empty());
+        let apart =
+            self.apart.as_ref().is_none_or(|(audit, rest)| audit.is_entry.is_empty() && rest.is_entry.is_empty());
         self.main.is_entry.is_empty() && apart
     }
 
@@ -210,8 +211,7 @@ impl Lines {
         }
         // The question for the next batch goes out right behind this one: it costs no round trip then.
         let mut behind = self.stream.clone();
-        let (sent, guard) =
-            tokio::join!(batch.main.send(&mut self.stream), stream.is_writer(&mut behind, token));
+        let (sent, guard) = tokio::join!(batch.main.send(&mut self.stream), stream.is_writer(&mut behind, token));
         let sent = sent?;
         self.guarded = matches!(guard, Ok(true)).then(Instant::now);
         let Some((audit, rest)) = &batch.apart else { return Ok(sent) };

@@ -263,11 +263,8 @@ impl Outgoing {
             return;
         }
         let notice = (self.epoch, self.said + self.saying as u64);
-        let next = if moves {
-            Place { id: at, start: tail.start(at.epoch), notice }
-        } else {
-            Place { notice, ..self.told }
-        };
+        let next =
+            if moves { Place { id: at, start: tail.start(at.epoch), notice } } else { Place { notice, ..self.told } };
         let mut command = redis::cmd("SET");
         command.arg(&self.place_key).arg(next.text(&self.journal));
         batch.once(command);

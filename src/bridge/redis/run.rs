@@ -277,15 +277,14 @@ fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<Resumed>
         return Ok(Some(Resumed { last: known, tail, newest: None }));
     }
     let stop = || setup.end.load(Ordering::Acquire);
-    let (last, newest) = match last {
-        Some(last) => (last, None),
-        None => {
-            let Some(newest) = tail::newest(&setup.journal, &stop).map_err(unreadable)? else { return Ok(None) };
-            // So far back as entries are kept.
-            let kept = setup.config.stream_length;
-            let sequence = if kept == 0 { 0 } else { newest.saturating_sub(kept) };
-            (if sequence == 0 { Id::default() } else { Id { epoch: u64::MAX, sequence } }, Some(newest))
-        }
+    let (last, newest) = if let Some(last) = last {
+        (last, None)
+    } else {
+        let Some(newest) = tail::newest(&setup.journal, &stop).map_err(unreadable)? else { return Ok(None) };
+        // So far back as entries are kept.
+        let kept = setup.config.stream_length;
+        let sequence = if kept == 0 { 0 } else { newest.saturating_sub(kept) };
+        (if sequence == 0 { Id::default() } else { Id { epoch: u64::MAX, sequence } }, Some(newest))
     };
     let Some(tail) = Tail::open(&setup.journal, last, &stop).map_err(unreadable)? else { return Ok(None) };
     if last.epoch < u64::MAX && last.epoch > tail.newest_epoch().max(setup.epoch) {

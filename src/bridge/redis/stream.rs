@@ -4,9 +4,9 @@ use super::trouble::Trouble;
 use crate::acp::time::parse_iso;
 use crate::bridge::id::Id;
 use crate::types::time::UnixNanos;
+use redis::Pipeline;
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamInfoGroupsReply, StreamInfoStreamReply, StreamPendingReply, StreamRangeReply};
-use redis::Pipeline;
 use std::time::{Duration, Instant};
 
 /// Where a stream stands.
