@@ -48,8 +48,8 @@ pub struct Tail {
     touched: BTreeSet<InstrumentId>,
     /// Sequences that the journal no longer has (retention, or a full disk), passed over here.
     missing: u64,
-    /// Up to here what is missing is not counted.
-    forgiven: u64,
+    /// What lies before was not there to be passed over.
+    expected_from: u64,
 }
 
 /// Asked again and again while much is read: whether to give up.
@@ -77,7 +77,7 @@ impl Tail {
             accounts: Accounts::default(),
             touched: BTreeSet::new(),
             missing: 0,
-            forgiven: 0,
+            expected_from: 1,
         };
         if last == Id::default() {
             return Ok(Some(tail));
@@ -136,7 +136,7 @@ impl Tail {
     /// The entry that [`peek`](Self::peek) gave is done with.
     pub fn take(&mut self) {
         if std::mem::take(&mut self.waits) {
-            let skipped = (self.last + 1).max(self.forgiven.saturating_add(1))..self.entry.sequence;
+            let skipped = (self.last + 1).max(self.expected_from)..self.entry.sequence;
             if !skipped.is_empty() {
                 self.missing += skipped.end - skipped.start - self.noted(&skipped);
             }
@@ -209,11 +209,6 @@ impl Tail {
         entry.epoch == epoch && entry.input.kind == InputKind::Epoch.code() && self.is_another(epoch, stored)
     }
 
-    /// What the journal does not have up to this sequence is no loss of the store's: it never had its turn.
-    pub fn forgive(&mut self, up_to: u64) {
-        self.forgiven = up_to;
-    }
-
     /// The newest process start that was met; 0 = none.
     pub fn newest_epoch(&self) -> u64 {
         self.epochs.last().map_or(0, |(_, epoch)| *epoch)
@@ -227,6 +222,11 @@ impl Tail {
     /// Instruments whose account changed with the entries taken, since it was asked last (at first: all that were ever touched).
     pub fn take_touched(&mut self) -> BTreeSet<InstrumentId> {
         std::mem::take(&mut self.touched)
+    }
+
+    /// What is not there before `sequence` is not missed: the journal had dropped it before anybody wanted it.
+    pub fn expect_from(&mut self, sequence: u64) {
+        self.expected_from = sequence;
     }
 
     /// How many sequences were passed over since it was asked last, since the journal does not have them.

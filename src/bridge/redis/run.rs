@@ -192,7 +192,7 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         };
         tail = behind;
     }
-    tail.forgive(since.max(place.last.map_or(0, |last| last.sequence)));
+    tail.expect_from(since.max(place.last.map_or(0, |last| last.sequence)).saturating_add(1));
     if another.is_none() {
         let mut batch = Batch::new(stream.key(), 0, names.is_cluster());
         outgoing.begin(&mut lines.link, &mut batch, &mut tail, place.last).await?;
