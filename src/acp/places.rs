@@ -84,11 +84,11 @@ pub const PLACES: &[Place] = &[
     ),
     at("binaryrogue:events:{host}:writer", Kind::Text, Flow::Out, "", "who writes the stream at the moment"),
     at(
-        "binaryrogue:events:{host}:told",
+        "binaryrogue:events:{host}:since",
         Kind::Text,
         Flow::Out,
         "",
-        "journal and id up to which all was told before a rebuilding",
+        "the newest event that the journal had when the stream was begun",
     ),
     at("binaryrogue:market.raw", Kind::Channel, Flow::Out, "market_raw", "market data"),
     at("binaryrogue:features.candles", Kind::Channel, Flow::Out, "candle", "candles that closed"),
@@ -182,6 +182,13 @@ pub const PLACES: &[Place] = &[
         Flow::Out,
         "",
         "commands, responses and transitions; fields kind, agent_id, timestamp, source, traceId, sequence, data",
+    ),
+    at(
+        "aism:audit:told:{host}",
+        Kind::Text,
+        Flow::Out,
+        "",
+        "up to where the host has audited and told: journal, id, how that start began, number of the last notice",
     ),
     // PostgreSQL: what agents outside use
     at("public.agent_events", Kind::Table, Flow::In, "", "what agents tell, for the record"),

@@ -8,12 +8,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisConfig {
+    /// Whether the address leads to a cluster. Some keys are spelled in another way there, so it is not guessed.
+    pub cluster: bool,
     /// Prefix of all keys and channels.
     pub prefix: String,
     /// Entries of the event stream that are kept, 1000..=10⁹; 0 = all.
     pub stream_length: u64,
-    /// So many times `stream_length` are kept for consumer groups that are behind, 1..=1000. Beyond that they are trimmed, and
-    /// it is told.
+    /// Hours of market time that entries are kept, 1..=876 000, counted from the newest; 0 = no limit.
+    pub stream_age_hours: u64,
+    /// So many times `stream_length` and `stream_age_hours` are kept for consumer groups that are behind, 1..=1000. Beyond that
+    /// they are trimmed, and it is told.
     pub stream_patience: u64,
     /// Most events of one transaction, 1..=10 000.
     pub batch: u32,
@@ -36,8 +40,10 @@ pub struct RedisConfig {
 impl Default for RedisConfig {
     fn default() -> Self {
         Self {
+            cluster: false,
             prefix: names::PREFIX.to_owned(),
             stream_length: 1_000_000,
+            stream_age_hours: 0,
             stream_patience: 4,
             batch: 512,
             events_per_second: 0,
@@ -119,6 +125,7 @@ impl RedisConfig {
         check(names::is_word(&self.prefix), "prefix", "1 to 32 characters A-Za-z0-9._-")?;
         let length = self.stream_length;
         check(length == 0 || (1_000..=1_000_000_000).contains(&length), "stream_length", "0, or 1000..=1000000000")?;
+        check(self.stream_age_hours <= 876_000, "stream_age_hours", "0, or 1..=876000")?;
         check((1..=1_000).contains(&self.stream_patience), "stream_patience", "1..=1000")?;
         check((1..=10_000).contains(&self.batch), "batch", "1..=10000")?;
         check(
@@ -146,6 +153,7 @@ mod tests {
         };
         check("prefix = 'a:b'", "prefix");
         check("stream_length = 999", "stream_length");
+        check("stream_age_hours = 876001", "stream_age_hours");
         check("stream_patience = 0", "stream_patience");
         check("batch = 10001", "batch");
         check("topics = ['market.raw', 'market']", "topics");

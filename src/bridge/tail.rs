@@ -204,6 +204,16 @@ impl Tail {
         self.starts.get(&epoch).is_some_and(|here| micros(here) != micros(&stored))
     }
 
+    /// How a process start began; `None` if that lies too far back to be known.
+    pub fn start(&self, epoch: u64) -> Option<Start> {
+        self.starts.get(&epoch).copied()
+    }
+
+    /// Whether `entry`, the last that was [taken](Self::take), begins the process start `epoch` in another way than `stored`.
+    pub fn begins_another(&self, entry: &Entry, epoch: u64, stored: Start) -> bool {
+        entry.epoch == epoch && entry.input.kind == InputKind::Epoch.code() && self.is_another(epoch, stored)
+    }
+
     /// The newest process start that was met; 0 = none.
     pub fn newest_epoch(&self) -> u64 {
         self.epochs.last().map_or(0, |(_, epoch)| *epoch)

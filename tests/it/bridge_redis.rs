@@ -2,6 +2,7 @@
 
 use crate::altered::copy;
 use crate::redis_server::RedisServer;
+use crate::redis_topics::audit_is_exact;
 use crate::support::{arg, tickpath};
 use serde_json::Value;
 use std::path::Path;
@@ -176,6 +177,7 @@ fn a_frozen_server_and_one_that_forgot_are_healed() {
     let last = settle(&server, &journal);
     assert!(last > summary["last_sequence"].as_u64().unwrap());
     is_whole(&server, last);
+    audit_is_exact(&server);
     assert!(errors.contains("it is written again from there"), "{errors}");
 }
 

@@ -24,6 +24,8 @@ mod market_faults;
 mod python;
 mod measure;
 mod mirror_speed;
+mod redis_audit;
+mod redis_cluster;
 mod redis_ear;
 mod redis_faults;
 mod postgres_faults;

@@ -1,4 +1,5 @@
-//! A real redis-server for a test: own port, own folder, ended by its own process id.
+//! A real redis-server for a test: own port, own folder, ended by its own process id. `TICKPATH_REDIS_SERVER` names another
+//! program that is to be tested against, such as `valkey-server`.
 
 use crate::support::arg;
 use std::net::TcpListener;
@@ -14,8 +15,13 @@ pub struct RedisServer {
     more: Vec<String>,
 }
 
+/// The server program.
+fn program() -> String {
+    std::env::var("TICKPATH_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
+}
+
 /// A port that nobody has now.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -27,8 +33,8 @@ impl RedisServer {
 
     /// The same, with its data in `dir`.
     pub fn start_in(dir: tempfile::TempDir, more: &[&str]) -> Option<Self> {
-        if Command::new("redis-server").arg("--version").output().is_err() {
-            println!("SKIPPED: there is no redis-server; tests/run installs it");
+        if Command::new(program()).arg("--version").output().is_err() {
+            println!("SKIPPED: there is no {}; tests/run installs redis-server", program());
             return None;
         }
         let mut server =
@@ -40,7 +46,7 @@ impl RedisServer {
     /// Starts it again over what it saved.
     pub fn again(&mut self) {
         let log = std::fs::File::create(self.dir.path().join("log")).unwrap();
-        let child = Command::new("redis-server")
+        let child = Command::new(program())
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir", arg(self.dir.path())])
             .args(["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"])
             .args(&self.more)
@@ -98,7 +104,13 @@ impl RedisServer {
 
     /// What it answers to a command, as redis-cli prints it.
     pub fn ask(&self, command: &[&str]) -> String {
-        let output = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(command).output().unwrap();
+        let mut client = Command::new("redis-cli");
+        client.args(["-p", &self.port.to_string()]);
+        if self.more.iter().any(|word| word == "--cluster-enabled") {
+            // It asks where the key is.
+            client.arg("-c");
+        }
+        let output = client.args(command).output().unwrap();
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 

@@ -26,7 +26,7 @@ fn sequences(messages: &[&Value]) -> BTreeSet<u64> {
 }
 
 /// Ids and fields of a stream's entries.
-fn entries(server: &RedisServer, stream: &str) -> Vec<(String, BTreeMap<String, String>)> {
+pub fn entries(server: &RedisServer, stream: &str) -> Vec<(String, BTreeMap<String, String>)> {
     let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     redis::cmd("XRANGE").arg(stream).arg("-").arg("+").query(&mut connection).unwrap()
 }
@@ -54,9 +54,15 @@ fn are_whole(heard: &Heard, last: u64) {
 
 /// The audit stream has every gate change and command of the event stream, once.
 #[track_caller]
-fn audit_is_exact(server: &RedisServer) {
+pub fn audit_is_exact(server: &RedisServer) {
+    audit_is_exact_on(server, server);
+}
+
+/// The same where the event stream and the audit stream are on two nodes.
+#[track_caller]
+pub fn audit_is_exact_on(events: &RedisServer, audit: &RedisServer) {
     let of = |stream: &str, is: &dyn Fn(&BTreeMap<String, String>) -> bool| -> Vec<(u64, String)> {
-        let all = entries(server, stream);
+        let all = entries(if stream == STREAM { events } else { audit }, stream);
         let chosen = all.into_iter().filter(|(_, fields)| is(fields));
         chosen.map(|(_, f)| (f["sequence"].parse().unwrap(), f["traceId"].clone())).collect()
     };
@@ -495,7 +501,7 @@ fn what_messages_cost() {
             journal: journal.to_path_buf(),
             names: Names::new(PREFIX, "tickpath-1").unwrap(),
             config,
-            client: redis::Client::open(server.url()).unwrap(),
+            client: redis::Client::open(server.url()).unwrap().into(),
             durable: Arc::new(AtomicU64::new(u64::MAX)),
             epoch: 1,
             status: Arc::clone(&status),

@@ -7,8 +7,8 @@ use super::config::IntakeConfig;
 use super::keys::Keys;
 use crate::acp::agent::AuditEntry;
 use crate::bridge::redis::audit;
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Script};
 use serde_json::json;
 
@@ -78,7 +78,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn take(&self, at: &mut MultiplexedConnection, keys: &Keys) -> Result<Option<Vec<u8>>, Trouble> {
+    pub async fn take(&self, at: &mut Link, keys: &Keys) -> Result<Option<Vec<u8>>, Trouble> {
         let mut call = self.take.prepare_invoke();
         call.key(&keys.tasks).key(&keys.processing);
         for name in keys.receivers() {
@@ -93,7 +93,7 @@ impl Queue {
     /// [`Trouble`].
     pub async fn take_command(
         &self,
-        at: &mut MultiplexedConnection,
+        at: &mut Link,
         keys: &Keys,
         agents: &[&'static str],
     ) -> Result<Option<(&'static str, Vec<u8>)>, Trouble> {
@@ -110,7 +110,7 @@ impl Queue {
 ///
 /// # Errors
 /// [`Trouble`].
-pub async fn left_in(at: &mut MultiplexedConnection, list: &str) -> Result<Vec<Vec<u8>>, Trouble> {
+pub async fn left_in(at: &mut Link, list: &str) -> Result<Vec<Vec<u8>>, Trouble> {
     let mut items: Vec<Vec<u8>> = redis::cmd("LRANGE").arg(list).arg(0).arg(-1).query_async(at).await?;
     items.reverse();
     Ok(items)
@@ -120,7 +120,7 @@ pub async fn left_in(at: &mut MultiplexedConnection, list: &str) -> Result<Vec<V
 ///
 /// # Errors
 /// [`Trouble`].
-pub async fn claim(at: &mut MultiplexedConnection, keys: &Keys, task_id: &str) -> Result<String, Trouble> {
+pub async fn claim(at: &mut Link, keys: &Keys, task_id: &str) -> Result<String, Trouble> {
     let key = keys.claim(task_id);
     let mut pipe = redis::pipe();
     pipe.atomic();
@@ -134,7 +134,7 @@ pub async fn claim(at: &mut MultiplexedConnection, keys: &Keys, task_id: &str) -
 ///
 /// # Errors
 /// [`Trouble`].
-pub async fn face(at: &mut MultiplexedConnection, keys: &Keys) -> Result<Face, Trouble> {
+pub async fn face(at: &mut Link, keys: &Keys) -> Result<Face, Trouble> {
     let mut pipe = redis::pipe();
     pipe.cmd("LLEN").arg(&keys.tasks);
     // Items are long; their ends are enough to tell a new one.
@@ -164,7 +164,7 @@ impl Face {
 ///
 /// # Errors
 /// [`Trouble`].
-pub async fn begin(at: &mut MultiplexedConnection, keys: &Keys, task_id: &str) -> Result<u32, Trouble> {
+pub async fn begin(at: &mut Link, keys: &Keys, task_id: &str) -> Result<u32, Trouble> {
     Ok(redis::cmd("HINCRBY").arg(&keys.attempts).arg(task_id).arg(1).query_async(at).await?)
 }
 
@@ -172,7 +172,7 @@ pub async fn begin(at: &mut MultiplexedConnection, keys: &Keys, task_id: &str) -
 ///
 /// # Errors
 /// [`Trouble`].
-pub async fn outcome_of(at: &mut MultiplexedConnection, keys: &Keys, task_id: &str) -> Result<Option<String>, Trouble> {
+pub async fn outcome_of(at: &mut Link, keys: &Keys, task_id: &str) -> Result<Option<String>, Trouble> {
     Ok(redis::cmd("GET").arg(keys.done(task_id)).query_async(at).await?)
 }
 
@@ -252,7 +252,7 @@ impl Settled {
     ///
     /// # Errors
     /// [`Trouble`]: whether it was done is not known then; doing it again changes nothing that counts.
-    pub async fn send(self, at: &mut MultiplexedConnection) -> Result<(), Trouble> {
+    pub async fn send(self, at: &mut Link) -> Result<(), Trouble> {
         Ok(self.0.query_async(at).await?)
     }
 }

@@ -13,10 +13,9 @@ use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::task::Task;
 use crate::acp::roster::NAMES;
 use crate::bridge::postgres::address::Address;
-use crate::bridge::redis::connect;
+use crate::bridge::redis::connect::{self, Server};
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use redis::Client;
-use redis::aio::MultiplexedConnection;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +43,7 @@ const STRANGERS_TOLD: usize = 256;
 /// What the intake works with.
 pub struct Setup {
     /// To the server.
-    pub client: Client,
+    pub client: Server,
     /// What is done with messages.
     pub desk: Desk,
     /// How it stands.
@@ -126,7 +125,7 @@ impl Intake {
     async fn session(&mut self) -> Result<std::convert::Infallible, Trouble> {
         let mut at = connect::connect(&self.setup.client).await?;
         let keys = self.setup.desk.keys().clone();
-        let mut ears = Ears::open(&self.setup.client, &keys).await?;
+        let mut ears = Ears::open(&at, &keys).await?;
         {
             let mut standing = self.setup.status.lock();
             (standing.listening, standing.trouble) = (true, String::new());
@@ -173,7 +172,7 @@ impl Intake {
     }
 
     /// What was taken and is not over, of this process or the one before.
-    async fn take_up(&mut self, at: &mut MultiplexedConnection, keys: &Keys) -> Result<Vec<Waiting>, Trouble> {
+    async fn take_up(&mut self, at: &mut Link, keys: &Keys) -> Result<Vec<Waiting>, Trouble> {
         let mut waiting = Vec::new();
         for bytes in queue::left_in(at, &keys.processing).await? {
             self.task(at, keys, bytes, &mut waiting).await?;
@@ -189,7 +188,7 @@ impl Intake {
     /// Takes what is there; whether there may be more.
     async fn work(
         &mut self,
-        at: &mut MultiplexedConnection,
+        at: &mut Link,
         keys: &Keys,
         waiting: &mut Vec<Waiting>,
         fruitless: &mut (Face, Instant),
@@ -220,7 +219,7 @@ impl Intake {
 
     async fn task(
         &mut self,
-        at: &mut MultiplexedConnection,
+        at: &mut Link,
         keys: &Keys,
         bytes: Vec<u8>,
         waiting: &mut Vec<Waiting>,
@@ -256,7 +255,7 @@ impl Intake {
 
     async fn command(
         &mut self,
-        at: &mut MultiplexedConnection,
+        at: &mut Link,
         keys: &Keys,
         agent: &'static str,
         bytes: Vec<u8>,
@@ -281,7 +280,7 @@ impl Intake {
     )]
     async fn go_on(
         &mut self,
-        at: &mut MultiplexedConnection,
+        at: &mut Link,
         keys: &Keys,
         item: Item,
         bytes: Vec<u8>,
@@ -315,7 +314,7 @@ impl Intake {
     )]
     async fn put_off(
         &mut self,
-        at: &mut MultiplexedConnection,
+        at: &mut Link,
         keys: &Keys,
         item: Item,
         bytes: Vec<u8>,
@@ -344,12 +343,7 @@ impl Intake {
     }
 
     /// Looks at what waits and is due.
-    async fn look_again(
-        &mut self,
-        at: &mut MultiplexedConnection,
-        keys: &Keys,
-        waiting: &mut Vec<Waiting>,
-    ) -> Result<(), Trouble> {
+    async fn look_again(&mut self, at: &mut Link, keys: &Keys, waiting: &mut Vec<Waiting>) -> Result<(), Trouble> {
         let now = Instant::now();
         let (due, rest): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(|w| w.due <= now);
         *waiting = rest;
@@ -393,7 +387,7 @@ impl Intake {
 
     async fn settle_task(
         &mut self,
-        at: &mut MultiplexedConnection,
+        at: &mut Link,
         keys: &Keys,
         bytes: &[u8],
         outcome: &Task,
@@ -420,7 +414,7 @@ impl Intake {
     )]
     async fn settle_command(
         &mut self,
-        at: &mut MultiplexedConnection,
+        at: &mut Link,
         keys: &Keys,
         agent: &'static str,
         command: &AgentCommand,
@@ -463,7 +457,7 @@ impl Intake {
     /// Gives up what cannot be read.
     async fn bury(
         &mut self,
-        at: &mut MultiplexedConnection,
+        at: &mut Link,
         from: &str,
         list: &str,
         channel: &str,
@@ -476,7 +470,7 @@ impl Intake {
     }
 
     /// A message of a channel; whether the queue should be looked at.
-    async fn hear(&mut self, at: &mut MultiplexedConnection, keys: &Keys, said: &Said) -> Result<bool, Trouble> {
+    async fn hear(&mut self, at: &mut Link, keys: &Keys, said: &Said) -> Result<bool, Trouble> {
         let (channel, bytes) = (said.channel.as_str(), said.message.as_slice());
         if channel == keys.tasks {
             // Outcomes, ours too, are told there as well: they are no new task.

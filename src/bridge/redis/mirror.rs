@@ -1,8 +1,8 @@
 //! Edge: an event as messages: what the topics, the audit stream and the engine hear of it.
 
 use super::audit;
+use super::batch::Batch;
 use super::publish::Publisher;
-use super::stream::Batch;
 use crate::acp::agent::{AuditEntry, StateChange};
 use crate::acp::decision::Decision;
 use crate::acp::event::FIELDS;
@@ -197,7 +197,7 @@ impl Mirror {
         }
         let mut command = redis::cmd("SET");
         command.arg(self.names.agent_state(GATE_AGENT)).arg(new);
-        batch.also(command);
+        batch.anywhere(command);
         if speaks {
             let change = StateChange {
                 head: event.head(self.names.host(), GATE_AGENT),
@@ -266,6 +266,6 @@ impl Mirror {
             agent_id: self.names.agent("risk").into(),
             data: data.to_string(),
         };
-        batch.also(audit::add(&self.names, self.audit_length, &entry));
+        batch.once(audit::add(&self.names, self.audit_length, &entry));
     }
 }

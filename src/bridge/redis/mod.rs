@@ -3,14 +3,17 @@
 //! | file | what |
 //! |---|---|
 //! | [`connect`] | the address, TLS, what the server's settings put at risk |
-//! | [`stream`] | write, resume, trim |
+//! | [`link`] | a connection to one server, or to a cluster |
+//! | [`slots`] | which node of a cluster has which key |
+//! | [`stream`] | where it stands, who writes it, what is trimmed |
+//! | [`batch`] | entries with all that follows from them, in one transaction as far as one reaches |
 //! | [`run`] | the bridge's thread: connect, write, wait, again |
 //! | [`outgoing`] | what a batch carries beside the stream's entries, and what is said between events |
 //! | [`publish`] | the topics: which are wanted, who listens |
 //! | [`mirror`] | an event as messages |
 //! | [`told`] | what the host says of itself, as messages |
 //! | [`positions`] | the positions' hashes |
-//! | [`audit`] | an entry of the engine's audit stream |
+//! | [`audit`] | an entry of the engine's audit stream, and that stream's place |
 //! | [`trouble`] | an error in words, with what to do |
 //!
 //! # Why nothing is lost or doubled
@@ -23,14 +26,26 @@
 //! entry that comes again, but would publish again: so a session first makes itself the writer, and each batch is done only if it
 //! still is. Then positions and audit entries are as exact as the stream. A message is a hint all the same: pub/sub keeps nothing
 //! for who is not there.
+//!
+//! The audit stream has a place of its own, moved in the transaction that adds to it: an event stream that is written again (it
+//! was evicted, deleted, rebuilt) adds nothing there that is there already. Notices of the host, which no event leads to, are
+//! numbered, and the place has the last number: after an answer that never came it says which were told. Where the place itself
+//! is lost, what was not answered is told again.
+//!
+//! In a cluster only keys of one slot share a transaction, so a batch has [parts](batch), and the audit stream's place may be
+//! behind the event stream's: a session begins at the lower of both, and gives each what it lacks. Where keys move to another
+//! node, or a replica takes over, the node refuses or the connection ends, and the next session asks where the streams stand.
 
 pub mod audit;
+pub mod batch;
 pub mod connect;
+pub mod link;
 pub mod mirror;
 pub mod outgoing;
 pub mod positions;
 pub mod publish;
 pub mod run;
+pub mod slots;
 pub mod stream;
 pub mod told;
 pub mod trouble;

@@ -1,9 +1,11 @@
 //! Edge: what a batch carries beside the stream's entries, and what is said between events.
 
+use super::audit::{self, Place};
+use super::batch::{Batch, Lines};
+use super::link::Link;
 use super::mirror::{Event, GATE_AGENT, Mirror, gate_state};
 use super::positions::Positions;
 use super::publish::Publisher;
-use super::stream::Batch;
 use super::told::Teller;
 use super::trouble::Trouble;
 use crate::acp::names::Names;
@@ -26,6 +28,8 @@ use std::time::{Duration, Instant};
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 /// Notices of one transaction.
 const NOTICES_AT_ONCE: usize = 64;
+/// Between two notes of the audit stream's place in a cluster, where nothing is to be audited: they cost a transaction of their own.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// What the host gives its bridge beside the journal.
 pub struct Sources {
@@ -49,8 +53,13 @@ pub struct Outgoing {
     positions: Positions,
     /// The newest event of the journal, as of this batch.
     newest: u64,
-    /// Notices in the batch that is under way.
+    /// The number of this process start.
+    epoch: u64,
+    /// Notices that were said for sure.
+    said: u64,
+    /// Notices that were taken, and are said in order; how many of them in the batch that is under way.
     under_way: Vec<Notice>,
+    saying: usize,
     /// Whether states must be said anew: the connection is.
     states_due: bool,
     measured: Instant,
@@ -60,15 +69,23 @@ pub struct Outgoing {
     left_out: (u64, bool),
     /// The last thing that the server would not do, which was told.
     refused: String,
-    /// Up to here all was told before the stream was rebuilt: it is written again, and nothing beside it.
-    told: Id,
+    /// The key of the audit stream's place, and of which journal it is.
+    place_key: String,
+    journal: String,
+    /// What that key says.
+    place_text: Option<String>,
+    /// Up to here all was audited and told: where the stream is written again, nothing is told again beside it.
+    told: Place,
+    /// The place behind the batch that is under way, and when it was noted last.
+    next: Option<Place>,
+    kept: Instant,
     /// The stream is not there yet: positions and states are newer than what is written.
     again: bool,
 }
 
 impl Outgoing {
     /// For a host's names, as configured.
-    pub fn new(names: &Names, config: &RedisConfig, sources: Sources) -> Self {
+    pub fn new(names: &Names, config: &RedisConfig, epoch: u64, sources: Sources) -> Self {
         // The configuration was checked; no topic is safer than a wrong one.
         let topics = Topics::named(&config.topics).unwrap_or(Topics::NONE);
         let sampler = sources.sampler.filter(|_| topics.has(Topic::Candles) || topics.has(Topic::Micro));
@@ -82,38 +99,84 @@ impl Outgoing {
             notices: sources.notices,
             positions: Positions::default(),
             newest: 0,
+            epoch,
+            said: 0,
             under_way: Vec::new(),
+            saying: 0,
             states_due: true,
             measured: Instant::now(),
             ends: false,
             left_out: (0, false),
             refused: String::new(),
-            told: Id::default(),
+            place_key: names.beside(&names.aism("audit"), &format!("told:{}", names.host())),
+            journal: String::new(),
+            place_text: None,
+            told: Place::default(),
+            next: None,
+            kept: Instant::now(),
             again: false,
         }
     }
 
-    /// A new session begins behind what `tail` has read: puts into `batch` what an earlier one may have left wrong. The stream
-    /// ends with `last`, and up to `told` all was told before it was rebuilt.
+    /// A new session for `journal` begins: asks up to where all was audited and told; the event is `None` if that is not known.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn ask(&mut self, link: &mut Link, journal: &str) -> Result<Option<Id>, Trouble> {
+        journal.clone_into(&mut self.journal);
+        self.place_text = audit::ask(link, &self.place_key).await?;
+        let known = self.place_text.as_deref().and_then(|text| Place::of(text, journal));
+        self.told = known.unwrap_or_default();
+        if let Some(Place { notice: (epoch, said), .. }) = known
+            && epoch == self.epoch
+        {
+            // Of those that were sent and not answered, the ones that were said.
+            let count = usize::try_from(said.saturating_sub(self.said)).unwrap_or(0).min(self.under_way.len());
+            self.under_way.drain(..count);
+            self.said += count as u64;
+        }
+        Ok(known.map(|known| known.id))
+    }
+
+    /// It begins behind what `tail` has read: puts into `batch` what an earlier one may have left wrong. The stream ends with
+    /// `last`, and that is where all was told, too, if nothing else is known.
     ///
     /// # Errors
     /// [`Trouble`].
     pub async fn begin(
         &mut self,
-        connection: &mut MultiplexedConnection,
+        link: &mut Link,
         batch: &mut Batch<'_>,
         tail: &mut Tail,
-        (last, told): (Option<Id>, Id),
+        last: Option<Id>,
     ) -> Result<(), Trouble> {
-        self.states_due = true;
+        (self.states_due, self.next, self.saying) = (true, None, 0);
         self.positions = Positions::default();
         tail.take_touched();
-        self.told = told;
-        self.again = told != Id::default() && last.is_none_or(|last| last < told);
+        if self.told == Place::default() {
+            let id = last.unwrap_or_default();
+            self.told = Place { id, start: tail.start(id.epoch), notice: (self.epoch, self.said) };
+        }
+        self.again = self.told.id != Id::default() && last.is_none_or(|last| last < self.told.id);
         if self.again {
             return Ok(());
         }
-        self.positions.correct(connection, batch, &self.names, tail).await
+        self.positions.correct(link, batch, &self.names, tail).await
+    }
+
+    /// The key of the audit stream's place, and what it says.
+    pub fn place(&self) -> (&str, Option<&str>) {
+        (&self.place_key, self.place_text.as_deref())
+    }
+
+    /// Forgets the audit stream's place: it is of events that this journal has not.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn forget(&mut self, lines: &mut Lines) -> Result<(), Trouble> {
+        redis::cmd("DEL").arg(&self.place_key).query_async::<()>(&mut lines.link).await?;
+        (self.place_text, self.told) = (None, Place::default());
+        Ok(())
     }
 
     /// Before a batch: who listens, and how far the journal is.
@@ -122,28 +185,37 @@ impl Outgoing {
         self.newest = self.sight.newest();
     }
 
-    /// Adds what follows from an event whose entry is in the batch.
-    pub fn event(&mut self, batch: &mut Batch<'_>, event: &Event<'_>) {
-        if event.id <= self.told {
+    /// Adds what follows from an event. One that `is_new` has its entry in the batch; the stream had the others.
+    pub fn event(&mut self, batch: &mut Batch<'_>, event: &Event<'_>, tail: &Tail, is_new: bool) {
+        if self.told.start.is_some_and(|start| tail.begins_another(event.entry, self.told.id.epoch, start)) {
+            // What was told of the start with this number was told of another one.
+            self.told = Place { id: Id::default(), start: None, ..self.told };
+        }
+        if event.id <= self.told.id {
             self.mirror.pass(event);
             return;
         }
         let speaks = self.newest.saturating_sub(event.id.sequence) <= self.behind_max;
-        self.left_out.0 += u64::from(!speaks);
-        self.mirror.event(batch, &mut self.publisher, self.sight.as_ref(), event, speaks);
+        self.left_out.0 += u64::from(is_new && !speaks);
+        self.mirror.event(batch, &mut self.publisher, self.sight.as_ref(), event, is_new && speaks);
     }
 
-    /// Adds what is due behind the batch's events, the last of which is `last`: positions, states, notices, figures.
-    pub fn between(&mut self, batch: &mut Batch<'_>, last: Id, tail: &mut Tail) {
+    /// Adds what is due behind the batch's events, up to `at` in the journal and `last` in the stream: positions, states, notices,
+    /// figures, and the audit stream's place.
+    pub fn between(&mut self, batch: &mut Batch<'_>, (at, last): (Id, Id), tail: &mut Tail) {
         let touched = tail.take_touched();
         if !self.again {
             self.positions.changed(batch, &self.names, tail, &touched);
             self.positions.refresh(batch, &self.names, tail, || self.sight.accounts());
         }
         // What is said names an event that the stream has.
-        if last == Id::default() || last.epoch == u64::MAX {
-            return;
+        if last != Id::default() && last.epoch != u64::MAX {
+            self.say(batch, last, tail);
         }
+        self.keep_place(batch, at, tail);
+    }
+
+    fn say(&mut self, batch: &mut Batch<'_>, last: Id, tail: &Tail) {
         let mut teller = Teller {
             names: &self.names,
             audit_length: self.audit_length,
@@ -159,7 +231,10 @@ impl Outgoing {
                 teller.set_state(GATE_AGENT, gate_state(gate));
             }
         }
-        self.under_way = self.notices.take(NOTICES_AT_ONCE);
+        if self.under_way.is_empty() {
+            self.under_way = self.notices.take(NOTICES_AT_ONCE);
+        }
+        self.saying = self.under_way.len();
         for notice in &self.under_way {
             teller.notice(notice);
         }
@@ -180,9 +255,37 @@ impl Outgoing {
         }
     }
 
+    /// Notes with the batch up to where all is audited and told behind it.
+    fn keep_place(&mut self, batch: &mut Batch<'_>, at: Id, tail: &Tail) {
+        let moves = at.epoch != u64::MAX && at > self.told.id;
+        let may_wait = self.names.is_cluster() && self.kept.elapsed() < KEEP_EVERY;
+        if !batch.has_audit() && (!moves || may_wait) {
+            return;
+        }
+        let notice = (self.epoch, self.said + self.saying as u64);
+        let next =
+            if moves { Place { id: at, start: tail.start(at.epoch), notice } } else { Place { notice, ..self.told } };
+        let mut command = redis::cmd("SET");
+        command.arg(&self.place_key).arg(next.text(&self.journal));
+        batch.once(command);
+        self.next = Some(next);
+    }
+
+    /// Notes now that all up to `at` is told.
+    pub fn keep_now(&mut self, batch: &mut Batch<'_>, at: Id, tail: &Tail) {
+        batch.beside_audit(true);
+        batch.beside_audit(false);
+        self.keep_place(batch, at, tail);
+    }
+
     /// The batch is done. `refused`: something beside the entries was not.
     pub fn done(&mut self, status: &Status, refused: Option<Trouble>) {
-        self.under_way.clear();
+        let said = std::mem::take(&mut self.saying);
+        self.under_way.drain(..said.min(self.under_way.len()));
+        self.said += said as u64;
+        if let Some(next) = self.next.take() {
+            (self.told, self.place_text, self.kept) = (next, Some(next.text(&self.journal)), Instant::now());
+        }
         {
             let mut standing = status.lock();
             standing.published += self.publisher.take_published();
@@ -201,19 +304,13 @@ impl Outgoing {
     /// Whether a rebuilt stream, which ends with `last`, has come to where all was told: a new session sets right what was left
     /// alone meanwhile.
     pub fn is_there_again(&self, last: Id) -> bool {
-        self.again && last >= self.told
-    }
-
-    /// Up to which event all was told, if the stream ends with `last`.
-    pub fn told_up_to(&self, last: Id) -> Id {
-        if last.epoch == u64::MAX { self.told } else { self.told.max(last) }
+        self.again && last >= self.told.id
     }
 
     /// The batch was not done, or it is not known.
     pub fn failed(&mut self) {
-        self.notices.put_back(std::mem::take(&mut self.under_way));
         self.publisher.take_published();
-        (self.left_out.0, self.states_due) = (0, true);
+        (self.left_out.0, self.states_due, self.next, self.saying) = (0, true, None, 0);
     }
 
     /// The host ends, and all its events are written: says so of its agents.
@@ -231,7 +328,7 @@ impl Outgoing {
 
     /// Whether all that was to be said is said.
     pub fn has_said_all(&self) -> bool {
-        self.notices.is_empty()
+        self.notices.is_empty() && self.under_way.is_empty()
     }
 
     /// Says that the bridge has a trouble, once it can.

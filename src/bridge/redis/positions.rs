@@ -4,7 +4,8 @@
 //! that nothing is held instead of having to guess what a missing field means. One that never traded has no field. The hash has no
 //! host in its name, so each value says whose it is; fields of other hosts are left alone.
 
-use super::stream::Batch;
+use super::batch::Batch;
+use super::link::Link;
 use super::trouble::Trouble;
 use crate::acp::names::Names;
 use crate::acp::payload::Scales;
@@ -15,7 +16,6 @@ use crate::event::risk::RiskSection;
 use crate::types::ids::InstrumentId;
 use crate::types::instrument::{Instrument, VenueKind};
 use crate::types::time::UnixNanos;
-use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ impl Positions {
         let mut command = redis::cmd("HSET");
         command.arg(names.positions(instrument.venue.name())).arg(instrument.name());
         command.arg(serde_json::to_string(&at).unwrap_or_default());
-        batch.also(command);
+        batch.anywhere(command);
     }
 
     /// The fields that the entries of a batch changed, as they are behind it.
@@ -82,7 +82,7 @@ impl Positions {
     /// [`Trouble`].
     pub async fn correct(
         &mut self,
-        connection: &mut MultiplexedConnection,
+        link: &mut Link,
         batch: &mut Batch<'_>,
         names: &Names,
         tail: &Tail,
@@ -99,7 +99,7 @@ impl Positions {
             pipe.cmd("HGETALL").arg(names.positions(venue.name()));
         }
         pipe.ignore_errors();
-        let found: Vec<Value> = pipe.query_async(connection).await?;
+        let found: Vec<Value> = pipe.query_async(link).await?;
         for (venue, fields) in VenueKind::ALL.iter().zip(found) {
             // A key of another kind is told when a field is written to it.
             let fields: BTreeMap<String, String> = redis::from_redis_value(fields).unwrap_or_default();
@@ -108,7 +108,7 @@ impl Positions {
                 if ours && !wanted.contains(&field) {
                     let mut command = redis::cmd("HDEL");
                     command.arg(names.positions(venue.name())).arg(field);
-                    batch.also(command);
+                    batch.anywhere(command);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Edge: the topics: which are wanted, whether anybody listens, a message more.
 
-use super::stream::Batch;
+use super::batch::Batch;
 use crate::acp::names::Names;
 use crate::acp::topic::{Topic, Topics};
 use redis::aio::MultiplexedConnection;
@@ -16,6 +16,7 @@ pub struct Publisher {
     /// By code of the topic.
     channels: Vec<String>,
     configured: Topics,
+    is_cluster: bool,
     /// Those of the bulk topics that somebody listens to, as far as is known.
     heard: Topics,
     asked: Option<Instant>,
@@ -30,7 +31,8 @@ impl Publisher {
         for topic in Topic::ALL {
             channels[usize::from(topic.code())] = topic.channel(names);
         }
-        Self { channels, configured, heard: Topics::those(|_| true), asked: None, text: Vec::new(), published: 0 }
+        let (heard, is_cluster) = (Topics::those(|_| true), names.is_cluster());
+        Self { channels, configured, is_cluster, heard, asked: None, text: Vec::new(), published: 0 }
     }
 
     /// Whether a message on `topic` is worth making: a topic with much to say is silent while nobody listens.
@@ -66,14 +68,14 @@ impl Publisher {
     }
 
     /// Asks who listens, if it is time to. All count as heard where the server does not say, where somebody listens to a pattern,
-    /// or has a replica, whose listeners it does not know.
+    /// or has a replica, whose listeners it does not know; so in a cluster, where people may listen at any node.
     pub async fn ask(&mut self, connection: &mut MultiplexedConnection) {
         if self.asked.is_some_and(|at| at.elapsed() < ASK_EVERY) {
             return;
         }
         self.asked = Some(Instant::now());
         let bulk: Vec<Topic> = Topic::ALL.iter().copied().filter(|t| t.is_bulk() && self.configured.has(*t)).collect();
-        if bulk.is_empty() {
+        if bulk.is_empty() || self.is_cluster {
             return;
         }
         let mut pipe = Pipeline::with_capacity(3);

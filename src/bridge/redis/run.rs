@@ -1,9 +1,10 @@
 //! Edge: the bridge at work: connect, ask where the stream stands, write from there, and all of it again after any fault.
 
-use super::connect::{self, Risks};
+use super::batch::{Added, Batch, Lines, Sent};
+use super::connect::{self, Risks, Server};
 use super::mirror;
 use super::outgoing::{Outgoing, Sources};
-use super::stream::{Added, Cleared, Sent, Stream};
+use super::stream::{Cleared, Stream};
 use super::trouble::Trouble;
 use crate::acp::event::{FIELDS, Texts};
 use crate::acp::names::Names;
@@ -16,8 +17,7 @@ use crate::control::clock_sync::read_clocks;
 use crate::control::plane::BridgeAction;
 use crate::event::input::InputKind;
 use crate::journal::{Entry, JournalError};
-use redis::Client;
-use redis::aio::MultiplexedConnection;
+use crate::types::time::{SECONDS, UnixNanos};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,6 +31,8 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const BATCH_BYTES: usize = 1 << 20;
 /// Between two looks at what can be trimmed.
 const TRIM_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at how old entries are.
+const AGE_EVERY: Duration = Duration::from_secs(5);
 /// So long it may take each time.
 const TRIM_WITHIN: Duration = Duration::from_millis(200);
 /// So long the bridge goes on when the host ends, to write what is left.
@@ -45,7 +47,7 @@ pub struct Setup {
     /// How much, how fast.
     pub config: RedisConfig,
     /// To the server.
-    pub client: Client,
+    pub client: Server,
     /// Sequence up to which events may leave the host; `u64::MAX` = all that is in the journal.
     pub durable: Arc<AtomicU64>,
     /// The number of this process start.
@@ -69,7 +71,7 @@ type Left = Option<(Id, Tail)>;
 
 /// Runs until the host has ended and all is written, or it was not within some seconds: the rest is written at the next start.
 pub async fn run(setup: Setup, sources: Sources) {
-    let mut outgoing = Outgoing::new(&setup.names, &setup.config, sources);
+    let mut outgoing = Outgoing::new(&setup.names, &setup.config, setup.epoch, sources);
     let grace = async {
         while !setup.end.load(Ordering::Acquire) {
             tokio::time::sleep(10 * IDLE).await;
@@ -138,11 +140,12 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         tokio::time::sleep(IDLE).await;
         return Ok(Over::Again);
     };
-    let mut connection = connect::connect(&setup.client).await?;
-    tell_risks(setup, connect::risks(&mut connection).await);
+    let mut link = connect::connect(&setup.client).await?;
+    tell_risks(setup, connect::risks(&mut link).await);
     let names = &setup.names;
+    let mut lines = Lines::open(link, &names.events(), &names.aism("audit")).await?;
     let stream = Stream::new(names.events(), names.events_journal(), names.events_writer());
-    let owner = stream.claim(&mut connection, &journal).await?;
+    let owner = stream.claim(&mut lines.stream, &journal).await?;
     if owner != journal {
         return Err(Trouble(format!(
             "Redis: the stream `{}` is of another journal: two hosts of one name, or a new `data_dir`; give this host a `[host] name` of its own, or, if the other is gone, delete `{}` and `{}`",
@@ -152,12 +155,17 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         )));
     }
     let token = token(setup.epoch);
-    stream.take_over(&mut connection, &token).await?;
-    let place = stream.place(&mut connection).await?;
+    stream.take_over(&mut lines.stream, &token).await?;
+    let place = stream.place(&mut lines.stream).await?;
     if !place.is_there {
-        stream.make(&mut connection).await?;
+        stream.make(&mut lines.stream).await?;
     }
-    let Some((last, mut tail)) = resume(setup, place.last, left.take())? else { return Ok(Over::Done) };
+    let audited = outgoing.ask(&mut lines.link, &journal).await?;
+    let Some(Resumed { last, mut tail, newest }) = resume(setup, place.last, left.take())? else {
+        return Ok(Over::Done);
+    };
+    // What the journal has lost before a stream is begun never had its turn.
+    let since = stream.since(&mut lines.stream, &names.events_since(), newest).await?;
     {
         let mut standing = setup.status.lock();
         let had = standing.sequence.unwrap_or(0);
@@ -170,38 +178,50 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         }
         standing.sequence = Some(last.sequence);
     }
-    let start: Option<String> = redis::cmd("GET").arg(names.events_start()).query_async(&mut connection).await?;
+    let start: Option<String> = redis::cmd("GET").arg(names.events_start()).query_async(&mut lines.stream).await?;
     let start = start.as_deref().and_then(start_of);
     let another = start.filter(|(epoch, start)| {
         place.last.is_some_and(|last| last.epoch == *epoch) && tail.is_another(*epoch, *start)
     });
-    let mut batch = stream.batch(0);
-    let told = stream.told(&mut connection, &names.events_told(), &journal).await?;
+    // The audit stream is on another node and may be behind: then what it lacks is read again.
+    if let Some(audited) = audited.filter(|audited| another.is_none() && place.last.is_some_and(|last| *audited < last))
+    {
+        let stop = || setup.end.load(Ordering::Acquire);
+        let Some(behind) = Tail::open(&setup.journal, audited, &stop).map_err(unreadable)? else {
+            return Ok(Over::Done);
+        };
+        tail = behind;
+    }
+    tail.expect_from(since.max(place.last.map_or(0, |last| last.sequence)).saturating_add(1));
     if another.is_none() {
-        outgoing.begin(&mut connection, &mut batch, &mut tail, (place.last, told)).await?;
+        let mut batch = Batch::new(stream.key(), 0, names.is_cluster());
+        outgoing.begin(&mut lines.link, &mut batch, &mut tail, place.last).await?;
+        if !batch.is_empty() {
+            let sent = lines.send(&batch, (&stream, &token), outgoing.place()).await?;
+            outgoing.done(&setup.status, sent.refused);
+        }
     }
-    if !batch.is_empty() && stream.is_writer(&mut connection, &token).await? {
-        outgoing.done(&setup.status, batch.send(&mut connection).await?.refused);
-    }
-    drop(batch);
+    let at = tail.id_of(tail.last());
     let mut writer = Writer {
         setup,
         outgoing,
-        journal,
         token,
         stream,
-        connection,
+        lines,
+        at: if place.last.is_none() { last } else { at },
         tail,
         texts: Texts::default(),
+        had: place.last,
         last,
+        newest_at: None,
         trimmed: None,
+        aged: None,
         told: false,
-        counts_losses: place.last.is_some(),
         had_all: false,
     };
     if let Some((epoch, _)) = another {
         // Unless people have said meanwhile that this journal is the one that counts.
-        writer.rebuild().await?;
+        writer.rebuild(true).await?;
         return Err(Trouble(format!(
             "Redis: start {epoch} of this host is another one in the stream `{}` than in the journal, which was put back to an older copy and went on from there: bring the newer journal back, or, if this one is to count, `tickpath bridge rebuild redis`",
             writer.stream.key()
@@ -238,24 +258,33 @@ fn tell_risks(setup: &Setup, risks: Risks) {
     (standing.warnings, standing.evicts) = (risks.words, risks.evicts);
 }
 
-/// The last event that the stream has, or that need not be written, and the journal behind it. `None`: the host has ended.
-fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<(Id, Tail)>, Trouble> {
+/// Where a session begins.
+struct Resumed {
+    /// The last event that the stream has, or that need not be written.
+    last: Id,
+    /// The journal behind it.
+    tail: Tail,
+    /// The newest event of the journal, if the stream has none.
+    newest: Option<u64>,
+}
+
+/// Where to begin, if the stream ends with `last`. `None`: the host has ended.
+fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<Resumed>, Trouble> {
     if let Some((known, tail)) = left
         && Some(known) == last
         && tail.last() == known.sequence
     {
-        return Ok(Some((known, tail)));
+        return Ok(Some(Resumed { last: known, tail, newest: None }));
     }
     let stop = || setup.end.load(Ordering::Acquire);
-    let last = match last {
-        Some(last) => last,
-        None if setup.config.stream_length == 0 => Id::default(),
+    let (last, newest) = if let Some(last) = last {
+        (last, None)
+    } else {
+        let Some(newest) = tail::newest(&setup.journal, &stop).map_err(unreadable)? else { return Ok(None) };
         // So far back as entries are kept.
-        None => {
-            let Some(newest) = tail::newest(&setup.journal, &stop).map_err(unreadable)? else { return Ok(None) };
-            let sequence = newest.saturating_sub(setup.config.stream_length);
-            if sequence == 0 { Id::default() } else { Id { epoch: u64::MAX, sequence } }
-        }
+        let kept = setup.config.stream_length;
+        let sequence = if kept == 0 { 0 } else { newest.saturating_sub(kept) };
+        (if sequence == 0 { Id::default() } else { Id { epoch: u64::MAX, sequence } }, Some(newest))
     };
     let Some(tail) = Tail::open(&setup.journal, last, &stop).map_err(unreadable)? else { return Ok(None) };
     if last.epoch < u64::MAX && last.epoch > tail.newest_epoch().max(setup.epoch) {
@@ -264,29 +293,33 @@ fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<(Id, Tai
             setup.names.events()
         )));
     }
-    Ok(Some((last, tail)))
+    Ok(Some(Resumed { last, tail, newest }))
 }
 
 /// A session under way.
 struct Writer<'a> {
     setup: &'a Setup,
     outgoing: &'a mut Outgoing,
-    /// Of which journal the stream is.
-    journal: String,
     /// The session's name.
     token: String,
     stream: Stream,
-    connection: MultiplexedConnection,
+    lines: Lines,
     tail: Tail,
     texts: Texts,
+    /// The last event that was read.
+    at: Id,
+    /// The last id that the stream had when the session began.
+    had: Option<Id>,
     /// The last id that the stream has.
     last: Id,
+    /// When the newest event of the stream was, once one was written.
+    newest_at: Option<UnixNanos>,
     /// When it was trimmed last; `None` = not in this session.
     trimmed: Option<Instant>,
+    /// When it was looked how old entries are; `None` = not in this session.
+    aged: Option<Instant>,
     /// Whether it was told that trimming does not work, or takes what is waited for.
     told: bool,
-    /// Whether what the journal lacks is a loss: before the stream's first entry it is not.
-    counts_losses: bool,
     /// Whether the last batch had all that may be mirrored.
     had_all: bool,
 }
@@ -300,7 +333,7 @@ impl Writer<'_> {
                 self.try_to_trim().await;
             }
             if self.setup.status.control().stops() {
-                self.rebuild().await?;
+                self.rebuild(false).await?;
                 return Ok(Over::Again);
             }
             // In this order: what was written before the end is seen behind it.
@@ -321,15 +354,16 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes one batch; how many entries. `None`: the place must be asked again (the stream is gone, or a rebuilt one is whole).
+    /// Writes one batch; how many events. `None`: the place must be asked again (the stream is gone, or a rebuilt one is whole).
     async fn step(&mut self) -> Result<Option<usize>, Trouble> {
-        self.outgoing.look(&mut self.connection).await;
+        self.outgoing.look(&mut self.lines.stream).await;
         let limit = self.setup.durable.load(Ordering::Acquire);
-        let mut batch = self.stream.batch(self.setup.config.batch as usize);
+        let most = self.setup.config.batch as usize;
+        let mut batch = Batch::new(self.stream.key(), most, self.setup.names.is_cluster());
         // A batch may also be cut for its bytes.
         self.had_all = false;
-        let mut last = self.last;
-        while batch.entries() < self.setup.config.batch as usize && batch.bytes() < BATCH_BYTES {
+        let (mut at, mut last, mut taken, mut newest_at) = (self.at, self.last, 0, self.newest_at);
+        while taken < most && batch.bytes() < BATCH_BYTES {
             let Some(entry) = self.tail.peek(limit).map_err(unreadable)? else {
                 self.had_all = true;
                 break;
@@ -337,32 +371,34 @@ impl Writer<'_> {
             let entry: Entry = *entry;
             let gate_before = self.tail.accounts().gate();
             self.tail.take();
+            taken += 1;
             let instrument = self.tail.instrument(entry.input.instrument);
             let event = self.tail.event(&entry);
-            last = Id { epoch: entry.epoch, sequence: entry.sequence };
+            at = Id { epoch: entry.epoch, sequence: entry.sequence };
             let values = self.texts.write(self.setup.names.host(), &event);
-            batch.add(last, &FIELDS, &values);
-            if entry.input.kind == InputKind::Epoch.code() {
-                let start = format!("{} {} {}", entry.epoch, entry.sequence, entry.input.ts_recv);
-                let mut command = redis::cmd("SET");
-                command.arg(self.setup.names.events_start()).arg(start);
-                batch.also(command);
+            let is_new = self.had.is_none_or(|had| had < at);
+            if is_new {
+                (last, newest_at) = (at, Some(entry.input.ts_recv));
+                batch.add(at, &FIELDS, &values);
+                if entry.input.kind == InputKind::Epoch.code() {
+                    let start = format!("{} {} {}", entry.epoch, entry.sequence, entry.input.ts_recv);
+                    let mut command = redis::cmd("SET");
+                    command.arg(self.setup.names.events_start()).arg(start);
+                    batch.also(command);
+                }
             }
-            let event = mirror::Event { id: last, entry: &entry, instrument, values: &values, gate_before };
-            self.outgoing.event(&mut batch, &event);
+            let event = mirror::Event { id: at, entry: &entry, instrument, values: &values, gate_before };
+            self.outgoing.event(&mut batch, &event, &self.tail, is_new);
         }
-        self.outgoing.between(&mut batch, last, &mut self.tail);
+        self.outgoing.between(&mut batch, (at, last), &mut self.tail);
+        self.at = at;
         let places = self.tail.places();
         if batch.is_empty() {
             self.setup.status.lock().places = Some(places);
-            return Ok(Some(0));
+            return Ok(Some(taken));
         }
-        let sent = match self.stream.is_writer(&mut self.connection, &self.token).await {
-            Ok(true) => batch.send(&mut self.connection).await,
-            Ok(false) => Ok(Sent { added: Added::Gone, refused: None }),
-            Err(trouble) => Err(trouble),
-        };
-        let refused = match sent {
+        let place = self.outgoing.place();
+        let refused = match self.lines.send(&batch, (&self.stream, &self.token), place).await {
             Ok(Sent { added: Added::All, refused }) => refused,
             other => {
                 self.outgoing.failed();
@@ -370,26 +406,36 @@ impl Writer<'_> {
             }
         };
         self.outgoing.done(&self.setup.status, refused);
-        self.last = last;
+        (self.last, self.newest_at) = (last, newest_at);
         let missing = self.tail.take_missing();
         let mut standing = self.setup.status.lock();
         (standing.sequence, standing.places) = (Some(last.sequence), Some(places));
         standing.events += batch.entries() as u64;
         standing.bytes += batch.bytes() as u64;
-        standing.lost += if self.counts_losses { missing } else { 0 };
-        self.counts_losses |= batch.entries() > 0;
-        let entries = (!self.outgoing.is_there_again(last)).then_some(batch.entries());
-        Ok(entries)
+        standing.lost += missing;
+        Ok((!self.outgoing.is_there_again(last)).then_some(taken))
     }
 
-    /// Does what people asked for, if they asked for a rebuilding: the stream goes, and the next session writes it again.
-    async fn rebuild(&mut self) -> Result<(), Trouble> {
+    /// Does what people asked for, if they asked for a rebuilding: the stream goes, and the next session writes it again. What was
+    /// told is not told again, but if the stream `is_another` than that of this journal.
+    async fn rebuild(&mut self, is_another: bool) -> Result<(), Trouble> {
         let control = self.setup.status.control();
         let Some(order) = control.rebuild() else { return Ok(()) };
-        let (force, mark) = (order.action == BridgeAction::Rebuild { force: true }, self.setup.names.events_told());
-        let told = (self.journal.as_str(), self.outgoing.told_up_to(self.last));
-        match self.stream.clear(&mut self.connection, &self.token, force, &mark, told).await? {
+        let force = order.action == BridgeAction::Rebuild { force: true };
+        if !is_another {
+            let mut batch = Batch::new(self.stream.key(), 0, self.setup.names.is_cluster());
+            self.outgoing.keep_now(&mut batch, self.at, &self.tail);
+            let sent = self.lines.send(&batch, (&self.stream, &self.token), self.outgoing.place()).await?;
+            if sent.added == Added::Gone {
+                return Ok(());
+            }
+            self.outgoing.done(&self.setup.status, sent.refused);
+        }
+        match self.stream.clear(&mut self.lines.stream, &self.token, force).await? {
             Cleared::Done => {
+                if is_another {
+                    self.outgoing.forget(&mut self.lines).await?;
+                }
                 {
                     let mut standing = self.setup.status.lock();
                     // What is gone on purpose is no regression.
@@ -426,26 +472,45 @@ impl Writer<'_> {
         }
     }
 
-    /// Takes off what is older than is kept, but nothing that a consumer group waits for, unless that has become too much.
+    /// Takes off what is more or older than is kept, but nothing that a consumer group waits for, unless that has become too much.
     async fn trim(&mut self) -> Result<(), Trouble> {
-        let groups = self.stream.groups(&mut self.connection).await?;
+        let groups = self.stream.groups(&mut self.lines.stream).await?;
         self.setup.status.lock().groups = groups;
-        let kept = self.setup.config.stream_length;
-        if kept == 0 || self.last == Id::default() {
+        let (config, connection) = (&self.setup.config, &mut self.lines.stream);
+        let (kept, hours) = (config.stream_length, config.stream_age_hours);
+        if self.last == Id::default() || (kept == 0 && hours == 0) {
             return Ok(());
         }
-        let first_of = |kept: u64| self.tail.id_of(self.last.sequence.saturating_sub(kept).saturating_add(1));
-        let (wanted, at_most) = (first_of(kept), first_of(kept.saturating_mul(self.setup.config.stream_patience)));
-        let needed = self.stream.needed(&mut self.connection).await?;
+        let newest = self.last.sequence;
+        let first_of = |kept: u64| if kept == 0 { 0 } else { newest.saturating_sub(kept).saturating_add(1) };
+        let (mut wanted, mut at_most) = (first_of(kept), first_of(kept.saturating_mul(config.stream_patience)));
+        if let Some(at) = self.newest_at.filter(|_| hours > 0)
+            && self.aged.is_none_or(|looked| looked.elapsed() >= AGE_EVERY)
+        {
+            self.aged = Some(Instant::now());
+            let id_of = |sequence| self.tail.id_of(sequence);
+            let before = |times: u64| {
+                let age = i64::try_from(hours.saturating_mul(times)).unwrap_or(i64::MAX);
+                at.saturating_sub(age.saturating_mul(3_600 * SECONDS))
+            };
+            let old = self.stream.first_since(connection, before(1), newest, id_of).await?;
+            let too_old = self.stream.first_since(connection, before(config.stream_patience), newest, id_of).await?;
+            (wanted, at_most) = (wanted.max(old), at_most.max(too_old));
+        }
+        if wanted == 0 {
+            return Ok(());
+        }
+        let needed = self.stream.needed(connection).await?;
+        let (wanted, at_most) = (self.tail.id_of(wanted), self.tail.id_of(at_most));
         let first = needed.map_or(wanted, |needed| wanted.min(needed)).max(at_most);
-        let trimmed = self.stream.trim(&mut self.connection, first, TRIM_WITHIN).await?;
+        let trimmed = self.stream.trim(connection, first, TRIM_WITHIN).await?;
         if trimmed > 0 && needed.is_some_and(|needed| needed < first) {
             self.setup.status.lock().trimmed_pending += trimmed;
             if !std::mem::replace(&mut self.told, true) {
                 tracing::warn!(
-                    "Redis: entries of `{}` are trimmed though a consumer group has not finished with them: it is further behind than {} times `[redis] stream_length`",
+                    "Redis: entries of `{}` are trimmed though a consumer group has not finished with them: it is further behind than {} times `[redis] stream_length` or `stream_age_hours`",
                     self.stream.key(),
-                    self.setup.config.stream_patience
+                    config.stream_patience
                 );
             }
         }

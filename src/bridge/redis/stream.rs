@@ -1,10 +1,12 @@
-//! Edge: the stream itself: where it stands, a batch more, what is old taken off.
+//! Edge: the stream itself: where it stands, who writes it, what is old taken off.
 
 use super::trouble::Trouble;
+use crate::acp::time::parse_iso;
 use crate::bridge::id::Id;
+use crate::types::time::UnixNanos;
+use redis::Pipeline;
 use redis::aio::MultiplexedConnection;
-use redis::streams::{StreamInfoGroupsReply, StreamInfoStreamReply, StreamPendingReply};
-use redis::{Cmd, Pipeline, RedisError, Value};
+use redis::streams::{StreamInfoGroupsReply, StreamInfoStreamReply, StreamPendingReply, StreamRangeReply};
 use std::time::{Duration, Instant};
 
 /// Where a stream stands.
@@ -16,15 +18,6 @@ pub struct Place {
     pub last: Option<Id>,
     /// Entries in it.
     pub length: u64,
-}
-
-/// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Added {
-    /// All of it is there.
-    All,
-    /// The stream was gone, and nothing of the batch was added: where it stands must be asked again.
-    Gone,
 }
 
 /// What became of a rebuilding.
@@ -88,14 +81,6 @@ impl Stream {
         Ok(Place { is_there: true, last, length: info.length as u64 })
     }
 
-    /// Begins a batch.
-    pub fn batch(&self, room: usize) -> Batch<'_> {
-        let mut pipe = Pipeline::with_capacity(room);
-        // Each answer is looked at by itself: an entry that is refused is another thing than a message that is.
-        pipe.atomic().ignore_errors();
-        Batch { key: &self.key, pipe, is_entry: Vec::with_capacity(room), entries: 0, bytes: 0 }
-    }
-
     /// Makes the stream, empty, so that entries that want it to exist find it; what is there already stays.
     ///
     /// # Errors
@@ -143,8 +128,7 @@ impl Stream {
         Ok(groups.groups.into_iter().map(|group| group.name).collect())
     }
 
-    /// Takes the stream away, if `token` still is the writer and, but with `force`, no consumer group reads it; with it goes into
-    /// the key `mark` up to which event of `journal` all was told, so that it is not told again. All of it or nothing.
+    /// Takes the stream away, if `token` still is the writer and, but with `force`, no consumer group reads it.
     ///
     /// # Errors
     /// [`Trouble`]: whether it is done is not known then.
@@ -153,8 +137,6 @@ impl Stream {
         connection: &mut MultiplexedConnection,
         token: &str,
         force: bool,
-        mark: &str,
-        (journal, told): (&str, Id),
     ) -> Result<Cleared, Trouble> {
         // Nobody but consumers with a group changes the stream, so without one it can be watched.
         let watched = if force { vec![&self.writer] } else { vec![&self.writer, &self.key] };
@@ -172,19 +154,41 @@ impl Stream {
         pipe.atomic();
         // The server frees it beside its other work: a long stream would hold it up.
         pipe.cmd("UNLINK").arg(&self.key).ignore();
-        pipe.cmd("SET").arg(mark).arg(format!("{journal} {told}")).ignore();
         let done: Option<()> = pipe.query_async(connection).await?;
         Ok(if done.is_some() { Cleared::Done } else { Cleared::Moved })
     }
 
-    /// Up to which event of `journal` all was told before a rebuilding, as the key `mark` says; 0-0 = it was never rebuilt.
+    /// The sequence from which on entries are not older than `boundary`, up to `newest`; 0 if all are that young. Ids are as
+    /// `id_of` says. An entry without a time that can be read counts as young.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn told(&self, connection: &mut MultiplexedConnection, mark: &str, journal: &str) -> Result<Id, Trouble> {
-        let text: Option<String> = redis::cmd("GET").arg(mark).query_async(connection).await?;
-        let of_journal = text.as_deref().and_then(|text| text.split_once(' ')).filter(|(of, _)| *of == journal);
-        Ok(of_journal.and_then(|(_, id)| id.parse().ok()).unwrap_or_default())
+    pub async fn first_since(
+        &self,
+        connection: &mut MultiplexedConnection,
+        boundary: UnixNanos,
+        newest: u64,
+        id_of: impl Fn(u64) -> Id,
+    ) -> Result<u64, Trouble> {
+        let is_old = async |connection: &mut MultiplexedConnection, from: String| -> Result<Option<u64>, Trouble> {
+            let mut command = redis::cmd("XRANGE");
+            command.arg(&self.key).arg(from).arg("+").arg("COUNT").arg(1);
+            let found: StreamRangeReply = command.query_async(connection).await?;
+            let Some(entry) = found.ids.first() else { return Ok(None) };
+            let at = entry.get::<String>("timestamp").and_then(|text| parse_iso(&text).ok());
+            let sequence = entry.id.parse::<Id>().unwrap_or_default().sequence;
+            Ok(at.filter(|at| *at < boundary).map(|_| sequence))
+        };
+        let Some(mut old) = is_old(connection, "-".to_owned()).await? else { return Ok(0) };
+        let mut young = newest.saturating_add(1);
+        while young.saturating_sub(old) > 1 {
+            let middle = old + (young - old) / 2;
+            match is_old(connection, id_of(middle).to_string()).await? {
+                Some(_) => old = middle,
+                None => young = middle,
+            }
+        }
+        Ok(young)
     }
 
     /// Takes off what lies before `first`, as far as it goes in `within`; how many entries that were.
@@ -209,6 +213,25 @@ impl Stream {
                 return Ok(all);
             }
         }
+    }
+
+    /// The newest event that the journal had when the stream was begun, kept in the key `since`; with `begins` it begins now, behind
+    /// that. 0 = all that was ever there.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn since(
+        &self,
+        connection: &mut MultiplexedConnection,
+        since: &str,
+        begins: Option<u64>,
+    ) -> Result<u64, Trouble> {
+        if let Some(newest) = begins {
+            redis::cmd("SET").arg(since).arg(newest).query_async::<()>(connection).await?;
+            return Ok(newest);
+        }
+        let text: Option<String> = redis::cmd("GET").arg(since).query_async(connection).await?;
+        Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
     /// Says that the stream is of `journal`, if nobody has said of which it is; of which it is.
@@ -244,84 +267,5 @@ impl Stream {
         pipe.cmd("EXISTS").arg(&self.key);
         let (writer, is_there): (Option<String>, bool) = pipe.query_async(connection).await?;
         Ok(is_there && writer.as_deref() == Some(token))
-    }
-}
-
-/// Entries that are added together or not at all, and what goes out with them.
-pub struct Batch<'a> {
-    key: &'a str,
-    pipe: Pipeline,
-    /// Of each command whether it is an entry.
-    is_entry: Vec<bool>,
-    entries: usize,
-    bytes: usize,
-}
-
-/// What became of a batch.
-#[derive(Debug)]
-pub struct Sent {
-    /// What became of its entries.
-    pub added: Added,
-    /// What the server would not do beside them: the first of it. The entries are there all the same.
-    pub refused: Option<Trouble>,
-}
-
-impl Batch<'_> {
-    /// One entry more.
-    pub fn add(&mut self, id: Id, names: &[&str], values: &[&[u8]]) {
-        let command = self.pipe.cmd("XADD").arg(self.key).arg("NOMKSTREAM").arg(id.to_string());
-        for (name, value) in names.iter().zip(values) {
-            self.bytes += value.len();
-            command.arg(name).arg(value);
-        }
-        self.entries += 1;
-        self.is_entry.push(true);
-    }
-
-    /// A command more, which is to be done with the entries.
-    pub fn also(&mut self, command: Cmd) {
-        self.pipe.add_command(command);
-        self.is_entry.push(false);
-    }
-
-    /// Entries so far.
-    pub fn entries(&self) -> usize {
-        self.entries
-    }
-
-    /// Whether there is nothing to send at all.
-    pub fn is_empty(&self) -> bool {
-        self.is_entry.is_empty()
-    }
-
-    /// Bytes of the entries' values.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Does all of it.
-    ///
-    /// # Errors
-    /// [`Trouble`]: whether it is done is not known then.
-    pub async fn send(&self, connection: &mut MultiplexedConnection) -> Result<Sent, Trouble> {
-        let answers: Option<Vec<Value>> = self.pipe.query_async(connection).await?;
-        // Somebody else has become the writer.
-        let Some(answers) = answers else { return Ok(Sent { added: Added::Gone, refused: None }) };
-        let (got, asked) = (answers.len(), self.is_entry.len());
-        if got != asked {
-            return Err(Trouble(format!("Redis: {got} answers to {asked} commands")));
-        }
-        let mut sent = Sent { added: Added::All, refused: None };
-        for (answer, is_entry) in answers.into_iter().zip(&self.is_entry) {
-            match answer {
-                Value::ServerError(error) if *is_entry => return Err(RedisError::from(error).into()),
-                Value::ServerError(error) if sent.refused.is_none() => {
-                    sent.refused = Some(RedisError::from(error).into());
-                }
-                Value::Nil if *is_entry => sent.added = Added::Gone,
-                _ => {}
-            }
-        }
-        Ok(sent)
     }
 }

@@ -1,8 +1,8 @@
 //! Edge: what the host says of itself that is no event of its journal, as messages: alerts, incidents, states, errors, figures.
 
 use super::audit;
+use super::batch::Batch;
 use super::publish::Publisher;
-use super::stream::Batch;
 use crate::acp::agent::{AuditEntry, Failure, Figures, Measurements, StateChange};
 use crate::acp::decision::Decision;
 use crate::acp::head::Head;
@@ -33,9 +33,10 @@ impl Teller<'_, '_> {
         Head::said(self.names.host(), agent, at, self.behind.0, self.behind.1)
     }
 
-    /// One notice.
+    /// One notice. It is done once, like what is audited: no event leads to it that could be asked whether it was told.
     pub fn notice(&mut self, notice: &Notice) {
         let at = notice.at;
+        self.batch.beside_audit(true);
         match &notice.word {
             Word::Raised(standing) => self.alert(at, standing, true, None),
             Word::Over { standing, lasted } => self.alert(at, standing, false, *lasted),
@@ -45,6 +46,7 @@ impl Teller<'_, '_> {
                 self.failure(at, "bridge.trouble", &format!("{bridge}: {text}"));
             }
         }
+        self.batch.beside_audit(false);
     }
 
     fn alert(&mut self, at: i64, standing: &Standing, raised: bool, lasted: Option<Nanos>) {
@@ -101,7 +103,7 @@ impl Teller<'_, '_> {
             agent_id: agent_id.as_str().into(),
             data: payload.to_string(),
         };
-        self.batch.also(audit::add(self.names, self.audit_length, &entry));
+        self.batch.once(audit::add(self.names, self.audit_length, &entry));
         self.set_state(agent, new);
         let level = if matches!(new, "HALTED" | "ERROR" | "DEGRADED") { Level::Warning } else { Level::Info };
         if agent == "execution" {
@@ -119,7 +121,7 @@ impl Teller<'_, '_> {
     pub fn set_state(&mut self, agent: &str, state: &str) {
         let mut command = redis::cmd("SET");
         command.arg(self.names.agent_state(agent)).arg(state);
-        self.batch.also(command);
+        self.batch.anywhere(command);
     }
 
     /// The host's figures.

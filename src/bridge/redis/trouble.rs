@@ -11,12 +11,12 @@ pub struct Trouble(pub String);
 const TEXT_MAX: usize = 200;
 
 /// What to do about an error that has its own remedy, by the server's word for it.
-const REMEDIES: [(&str, &str); 8] = [
+const REMEDIES: [(&str, &str); 13] = [
     ("WRONGPASS", "name or password is wrong: see REDIS_URL"),
     ("NOAUTH", "it wants a password: give one in REDIS_URL (redis://NAME:PASSWORD@HOST)"),
     (
         "NOPERM",
-        "its user may not do this: `ACL SETUSER NAME ~binaryrogue:* ~aism:* &* +@all -@dangerous +config|get +info`",
+        "its user may not do this: `ACL SETUSER NAME ~binaryrogue:* ~aism:* &* +@all -@dangerous +config|get +info`, in a cluster also `~{binaryrogue:* ~{aism:* +cluster|slots`",
     ),
     ("READONLY", "this is a read-only replica: give the primary's address in REDIS_URL"),
     ("OOM", "it is out of memory and may not evict: more `maxmemory`, or a smaller `[redis] stream_length`"),
@@ -26,7 +26,14 @@ const REMEDIES: [(&str, &str); 8] = [
         "the key is there with another type: somebody else uses the name; set `[redis] prefix` or `[host] name`",
     ),
     ("LOADING", "it is loading its data; nothing to do but wait"),
+    ("CrossSlot: ", IS_CLUSTER),
+    ("Moved: ", IS_CLUSTER),
+    ("Ask: ", "the keys are on their way to another node of the cluster; nothing to do but wait"),
+    ("TryAgain: ", "the keys are on their way to another node of the cluster; nothing to do but wait"),
+    ("ClusterDown: ", "the cluster is not whole: see `CLUSTER INFO` of its nodes"),
 ];
+/// The key is at another node.
+const IS_CLUSTER: &str = "it is a node of a cluster: set `[redis] cluster = true`; if that is set, the keys have moved and are looked for again";
 
 impl From<RedisError> for Trouble {
     fn from(error: RedisError) -> Self {
