@@ -18,6 +18,9 @@ pub struct Names {
     prefix: String,
     aism: String,
     host: String,
+    /// Whether the keys lie in a cluster, where one transaction has the keys of one slot.
+    #[serde(default)]
+    cluster: bool,
 }
 
 impl Names {
@@ -27,7 +30,25 @@ impl Names {
             prefix: prefix.to_owned(),
             aism: AISM_PREFIX.to_owned(),
             host: host.to_owned(),
+            cluster: false,
         })
+    }
+
+    /// The same for a store that is a cluster, or is none.
+    #[must_use]
+    pub fn in_cluster(self, cluster: bool) -> Self {
+        Self { cluster, ..self }
+    }
+
+    /// Whether the keys lie in a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.cluster
+    }
+
+    /// A key of ours beside `key`, to be changed together with it: `key:rest`, in a cluster `{key}:rest`, which has the slot of
+    /// `key` itself, so that keys of the contract are spelled the same everywhere.
+    pub fn beside(&self, key: &str, rest: &str) -> String {
+        if self.cluster && !key.contains('{') { format!("{{{key}}}:{rest}") } else { format!("{key}:{rest}") }
     }
 
     /// The same with another prefix for the engine's protocol; `None` if it [is no word](is_word).
@@ -47,22 +68,22 @@ impl Names {
 
     /// Which journal the stream of the host's events is of.
     pub fn events_journal(&self) -> String {
-        format!("{}:events:{}:journal", self.prefix, self.host)
+        self.beside(&self.events(), "journal")
     }
 
     /// How the process start began that the stream ends in.
     pub fn events_start(&self) -> String {
-        format!("{}:events:{}:start", self.prefix, self.host)
+        self.beside(&self.events(), "start")
     }
 
     /// Who writes the stream of the host's events at the moment.
     pub fn events_writer(&self) -> String {
-        format!("{}:events:{}:writer", self.prefix, self.host)
+        self.beside(&self.events(), "writer")
     }
 
     /// Up to which event all was told before the stream was rebuilt.
     pub fn events_told(&self) -> String {
-        format!("{}:events:{}:told", self.prefix, self.host)
+        self.beside(&self.events(), "told")
     }
 
     /// The positions at a venue.
@@ -134,6 +155,12 @@ mod tests {
         assert_eq!(names.budget("agent:002", "openai"), "binaryrogue:budget:agent:002:openai");
         assert_eq!(names.engine_heartbeats(), "aism:agents:heartbeats");
         assert_eq!(names.engine_metadata("x"), "aism:agent:x:metadata");
+        assert_eq!(names.events_journal(), "binaryrogue:events:tickpath-1:journal");
+        let cluster = names.clone().in_cluster(true);
+        assert_eq!(cluster.events(), names.events());
+        assert_eq!(cluster.events_journal(), "{binaryrogue:events:tickpath-1}:journal");
+        assert_eq!(cluster.beside(&cluster.channel("tasks"), "done:1"), "{binaryrogue:tasks}:done:1");
+        assert_eq!(cluster.beside("{a}:b", "c"), "{a}:b:c");
         for bad in ["", "a:b", "a*", "a b", "ä", "a\n", &"x".repeat(33)] {
             assert_eq!((Names::new(bad, "h"), Names::new(PREFIX, bad)), (None, None), "{bad}");
         }

@@ -5,12 +5,12 @@ use super::presence::{Beat, Presence};
 use super::run::{Setup, steady};
 use crate::acp::heartbeat::Heartbeat;
 use crate::acp::time::iso;
-use crate::bridge::redis::connect;
+use crate::bridge::redis::connect::{self, Server};
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
 use crate::control::plane::view::Process;
 use crate::types::time::{SECONDS, UnixNanos};
-use redis::aio::MultiplexedConnection;
-use redis::{Client, Pipeline};
+use redis::Pipeline;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -26,10 +26,13 @@ struct Moment<'a> {
     at: UnixNanos,
 }
 
-/// The beats as one transaction.
+/// The beats as one transaction; in a cluster, as so many commands.
 fn transaction(setup: &Setup, beats: &[Beat], moment: &Moment<'_>) -> Pipeline {
     let mut pipe = redis::pipe();
-    pipe.atomic();
+    // In a cluster the keys lie on many nodes; what did not arrive is sent again.
+    if !setup.names.is_cluster() {
+        pipe.atomic();
+    }
     let (process, at) = (moment.process, moment.at);
     let (epoch, uptime) = (process.epoch.to_string(), format!("{:.3}", process.uptime_seconds));
     let mut scores = redis::cmd("ZADD");
@@ -86,7 +89,7 @@ fn rows(setup: &Setup, beats: &[Beat], moment: &Moment<'_>) -> Vec<Row> {
 
 async fn send(
     setup: &Setup,
-    connection: &mut MultiplexedConnection,
+    connection: &mut Link,
     history: Option<&mpsc::Sender<Vec<Row>>>,
     beats: &[Beat],
 ) -> Result<(), Trouble> {
@@ -102,9 +105,9 @@ async fn send(
 }
 
 /// Sends what is due until the host ends, then says so.
-pub async fn run(setup: &Setup, client: &Client, history: Option<mpsc::Sender<Vec<Row>>>) {
+pub async fn run(setup: &Setup, client: &Server, history: Option<mpsc::Sender<Vec<Row>>>) {
     let mut presence = Presence::new(i64::try_from(setup.config.heartbeat().as_nanos()).unwrap_or(i64::MAX));
-    let mut connection: Option<MultiplexedConnection> = None;
+    let mut connection: Option<Link> = None;
     let (mut wait, mut told) = (AGAIN.0, String::new());
     while !setup.is_over() {
         let done = async {

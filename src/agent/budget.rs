@@ -3,8 +3,8 @@
 
 use crate::acp::names::Names;
 use crate::acp::ops::Level;
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use redis::aio::MultiplexedConnection;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
@@ -187,7 +187,7 @@ fn crossed_by(usage: Decimal, limit: Decimal) -> u8 {
 /// # Errors
 /// [`Trouble`]: whether it was booked is not known if the store did not answer.
 pub async fn spend(
-    connection: &mut MultiplexedConnection,
+    connection: &mut Link,
     names: &Names,
     agent: &str,
     provider: &str,

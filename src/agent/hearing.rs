@@ -6,11 +6,12 @@
 use super::run::{Setup, steady};
 use crate::acp::heartbeat::{Heartbeat, is_agent_id};
 use crate::acp::time::parse_iso;
-use crate::bridge::redis::connect;
+use crate::bridge::redis::connect::{self, Server};
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
 use crate::types::time::{Nanos, SECONDS, UnixNanos};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisResult, Value};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -106,7 +107,7 @@ pub struct Known {
 pub struct Hearing {
     inbox: Arc<Mutex<Inbox>>,
     ear: MultiplexedConnection,
-    store: MultiplexedConnection,
+    store: Link,
     room: usize,
 }
 
@@ -115,12 +116,9 @@ impl Hearing {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn open(setup: &Setup, client: &Client) -> Result<Self, Trouble> {
+    pub async fn open(setup: &Setup, client: &Server) -> Result<Self, Trouble> {
         let inbox: Arc<Mutex<Inbox>> = Arc::default();
-        // Answers and messages on one connection, in order: that needs RESP3.
-        let info = client.get_connection_info().clone();
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let listener = Client::open(info.set_redis_settings(settings))?;
+        let store = connect::connect(client).await?;
         let (filled, room) = (Arc::clone(&inbox), 2 * setup.config.agents_max);
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(WITHIN.0))
@@ -135,13 +133,13 @@ impl Hearing {
                 }
                 Ok::<(), ()>(())
             });
-        let mut ear = listener.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut ear = store.ear(&config).await?;
         ear.subscribe(setup.names.channel("heartbeats")).await?;
-        Ok(Self { inbox, ear, store: connect::connect(client).await?, room })
+        Ok(Self { inbox, ear, store, room })
     }
 
     /// The connection for everything else.
-    pub fn store(&mut self) -> &mut MultiplexedConnection {
+    pub fn store(&mut self) -> &mut Link {
         &mut self.store
     }
 

@@ -3,8 +3,8 @@
 //! `reduced:{instrument}`, `exposure:{agent}`.
 
 use crate::acp::names::Names;
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use redis::aio::MultiplexedConnection;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +92,7 @@ impl Memory {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn load(connection: &mut MultiplexedConnection, names: &Names) -> Result<Self, Trouble> {
+    pub async fn load(connection: &mut Link, names: &Names) -> Result<Self, Trouble> {
         let (mut memory, mut cursor, mut fields) = (Self::default(), 0u64, 0);
         loop {
             let (next, pairs): (u64, Vec<Pair>) = redis::cmd("HSCAN")

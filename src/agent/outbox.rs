@@ -2,8 +2,8 @@
 //! that never came the memory says whether they were told.
 
 use crate::acp::names::Names;
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 use std::collections::VecDeque;
 
@@ -47,7 +47,7 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Trouble`]; what was not told stays, unless the server says that it never will take it.
-    pub async fn flush(&mut self, connection: &mut MultiplexedConnection, names: &Names) -> Result<(), Trouble> {
+    pub async fn flush(&mut self, connection: &mut Link, names: &Names) -> Result<(), Trouble> {
         let memory = names.supervisor();
         while let Some(item) = self.0.front_mut() {
             if item.tried {

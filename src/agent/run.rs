@@ -8,12 +8,12 @@ use crate::acp::head::Head;
 use crate::acp::names::Names;
 use crate::acp::ops::{Alert, Level, Log};
 use crate::acp::roster::SUPERVISOR;
+use crate::bridge::redis::connect::Server;
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
 use crate::control::plane::Host;
 use crate::control::plane::view::WatchNow;
 use crate::types::time::Nanos;
-use redis::Client;
-use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,7 +99,7 @@ impl Setup {
     /// Says something on a channel, once; nobody may be listening.
     pub(super) async fn publish(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Link,
         channel: &str,
         message: &impl Serialize,
     ) -> Result<(), Trouble> {
@@ -117,7 +117,7 @@ pub(super) fn steady() -> Nanos {
 }
 
 /// Runs until the host has ended, and some moments more for the last words.
-pub async fn run<L: Ledger>(setup: Setup, client: Client, ledger: Option<L>) {
+pub async fn run<L: Ledger>(setup: Setup, client: Server, ledger: Option<L>) {
     let (history, queue) = mpsc::channel(ROUNDS_WAITING);
     let history = ledger.is_some().then_some(history);
     let kept = async {

@@ -8,10 +8,10 @@ use super::run::{Setup, steady};
 use super::watch::{Told, Watch};
 use crate::acp::ops::{Alert, Incident, Level, OPEN, RESOLVED};
 use crate::acp::time::iso;
+use crate::bridge::redis::connect::Server;
 use crate::bridge::redis::trouble::Trouble;
 use crate::control::plane::view::DownNow;
 use crate::types::time::{Nanos, SECONDS};
-use redis::Client;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ struct Supervisor<'a> {
 }
 
 /// Watches until the host ends.
-pub async fn run(setup: &Setup, client: &Client) {
+pub async fn run(setup: &Setup, client: &Server) {
     let down_after = i64::try_from(setup.config.down_after().as_nanos()).unwrap_or(i64::MAX);
     let mut supervisor = Supervisor {
         setup,
@@ -74,7 +74,7 @@ pub async fn run(setup: &Setup, client: &Client) {
 }
 
 impl Supervisor<'_> {
-    async fn session(&mut self, client: &Client, wait: &mut Duration) -> Result<(), Trouble> {
+    async fn session(&mut self, client: &Server, wait: &mut Duration) -> Result<(), Trouble> {
         let mut hearing = Hearing::open(self.setup, client).await?;
         if !self.recalled {
             let memory = Memory::load(hearing.store(), &self.setup.names).await?;

@@ -6,10 +6,10 @@ use super::outbox::{Item, Outbox};
 use super::run::Setup;
 use crate::acp::budget::Budget;
 use crate::acp::ops::Level;
-use crate::bridge::redis::connect;
+use crate::bridge::redis::connect::{self, Server};
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use redis::aio::MultiplexedConnection;
-use redis::{Client, RedisResult};
+use redis::RedisResult;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ struct Tracker<'a> {
 }
 
 /// Looks until the host ends; does nothing if no provider has a limit.
-pub async fn run(setup: &Setup, client: &Client) {
+pub async fn run(setup: &Setup, client: &Server) {
     let budgets = Budgets::new(setup.config.limits());
     if budgets.is_empty() {
         return;
@@ -55,7 +55,7 @@ pub async fn run(setup: &Setup, client: &Client) {
 }
 
 impl Tracker<'_> {
-    async fn session(&mut self, client: &Client) -> Result<(), Trouble> {
+    async fn session(&mut self, client: &Server) -> Result<(), Trouble> {
         let mut connection = connect::connect(client).await?;
         if !self.recalled {
             let memory = Memory::load(&mut connection, &self.setup.names).await?;
@@ -77,7 +77,7 @@ impl Tracker<'_> {
         Ok(())
     }
 
-    async fn look(&mut self, connection: &mut MultiplexedConnection) -> Result<(), Trouble> {
+    async fn look(&mut self, connection: &mut Link) -> Result<(), Trouble> {
         let names = &self.setup.names;
         let pattern = names.budget("*", "*");
         let (next, found): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
@@ -130,7 +130,7 @@ impl Tracker<'_> {
         Ok(())
     }
 
-    async fn tell(&mut self, told: Told, connection: &mut MultiplexedConnection) -> Result<(), Trouble> {
+    async fn tell(&mut self, told: Told, connection: &mut Link) -> Result<(), Trouble> {
         let names = &self.setup.names;
         match told {
             Told::Crossed(crossed) => {
@@ -165,12 +165,7 @@ impl Tracker<'_> {
         Ok(())
     }
 
-    async fn log(
-        &self,
-        event: &'static str,
-        fields: serde_json::Value,
-        connection: &mut MultiplexedConnection,
-    ) -> Result<(), Trouble> {
+    async fn log(&self, event: &'static str, fields: serde_json::Value, connection: &mut Link) -> Result<(), Trouble> {
         self.setup.publish(connection, "logs", &self.setup.line(event, fields)).await
     }
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisConfig {
+    /// Whether the address leads to a cluster. Some keys are spelled in another way there, so it is not guessed.
+    pub cluster: bool,
     /// Prefix of all keys and channels.
     pub prefix: String,
     /// Entries of the event stream that are kept, 1000..=10⁹; 0 = all.
@@ -36,6 +38,7 @@ pub struct RedisConfig {
 impl Default for RedisConfig {
     fn default() -> Self {
         Self {
+            cluster: false,
             prefix: names::PREFIX.to_owned(),
             stream_length: 1_000_000,
             stream_patience: 4,

@@ -8,9 +8,9 @@ use crate::agent::exposure::Exposure;
 use crate::agent::ledger::Postgres;
 use crate::agent::run::{self, Setup};
 use crate::bridge::postgres::address::Address;
+use crate::bridge::redis::connect::Server;
 use crate::control::plane::Host;
 use crate::control::plane::view::WatchNow;
-use redis::Client;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 /// What is checked before the first thread of the host begins.
 pub struct Prepared {
     /// To the server.
-    pub client: Client,
+    pub client: Server,
     /// Keys and the host's name.
     pub names: Names,
     /// Whom to watch, …

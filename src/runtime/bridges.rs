@@ -11,6 +11,7 @@ use crate::acp::names::Names;
 use crate::agent::config::AgentsConfig;
 use crate::bridge::config::{PostgresConfig, RedisConfig};
 use crate::bridge::postgres::address::{self, Address};
+use crate::bridge::redis::connect::Server;
 use crate::bridge::redis::outgoing::Sources;
 use crate::bridge::status::{Standing, State, Status};
 use crate::bridge::{postgres, redis};
@@ -85,7 +86,7 @@ pub enum BridgeError {
 /// The bridges that will be on, checked before the first thread of the host begins.
 pub struct Prepared {
     host: String,
-    redis: Option<(::redis::Client, Names, RedisConfig)>,
+    redis: Option<(Server, Names, RedisConfig)>,
     postgres: Option<(Address, PostgresConfig)>,
 }
 
@@ -128,15 +129,16 @@ impl Prepared {
         Ok(Self { host: config.host.name.clone(), redis, postgres })
     }
 
-    fn redis(config: &Config, url: &Secret, live: bool) -> Result<(::redis::Client, Names, RedisConfig), BridgeError> {
+    fn redis(config: &Config, url: &Secret, live: bool) -> Result<(Server, Names, RedisConfig), BridgeError> {
         let redis = &config.redis;
-        let client =
-            redis::connect::client(url, redis.plain_allowed).map_err(|e| BridgeError::Address(e.to_string()))?;
+        let client = redis::connect::server(url, redis.plain_allowed, redis.cluster)
+            .map_err(|e| BridgeError::Address(e.to_string()))?;
         let names = Names::new(&redis.prefix, &config.host.name)
             .and_then(|names| names.with_aism(&redis.aism_prefix))
-            .ok_or_else(|| ConfigError::room("redis", "prefix and host name must be words"))?;
+            .ok_or_else(|| ConfigError::room("redis", "prefix and host name must be words"))?
+            .in_cluster(redis.cluster);
         if live {
-            redis::connect::fit_for_live(&client, &format!("{}:fit", names.events()))
+            redis::connect::fit_for_live(&client, &names.beside(&names.events(), "fit"))
                 .map_err(|e| BridgeError::Unfit(e.to_string()))?;
         }
         Ok((client, names, redis.clone()))

@@ -9,8 +9,8 @@ use crate::bridge::intake::keys::Keys;
 use crate::bridge::intake::run;
 use crate::bridge::intake::status::Status;
 use crate::bridge::postgres::address::Address;
+use crate::bridge::redis::connect::Server;
 use crate::control::plane::Host;
-use redis::Client;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 /// The intake that will be on.
 pub struct Prepared {
     /// To the server.
-    pub client: Client,
+    pub client: Server,
     /// Keys and the host's name.
     pub names: Names,
     /// Of whom what is taken.

@@ -453,7 +453,7 @@ fn budgets_are_told_above_90_and_100_percent_once_per_crossing() {
     server.ask(&["SET", key, "0.1"]);
     let spent = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         let client = redis::Client::open(server.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = tickpath::bridge::redis::connect::connect(&client.into()).await.unwrap();
         let names = tickpath::acp::names::Names::new("binaryrogue", "tickpath-1").unwrap();
         let cost = "0.2".parse().unwrap();
         tickpath::agent::budget::spend(&mut connection, &names, "agent:002", "openai", cost).await.unwrap()

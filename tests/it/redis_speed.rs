@@ -77,7 +77,7 @@ impl Work<'_> {
         let setup = run::Setup {
             journal: self.journal.to_path_buf(),
             names: Names::new(&config.prefix, HOST).and_then(|names| names.with_aism(&config.aism_prefix)).unwrap(),
-            client: connect::client(&url, false).unwrap(),
+            client: connect::server(&url, false, false).unwrap(),
             config,
             durable: Arc::new(AtomicU64::new(u64::MAX)),
             epoch: 1,

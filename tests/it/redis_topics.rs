@@ -495,7 +495,7 @@ fn what_messages_cost() {
             journal: journal.to_path_buf(),
             names: Names::new(PREFIX, "tickpath-1").unwrap(),
             config,
-            client: redis::Client::open(server.url()).unwrap(),
+            client: redis::Client::open(server.url()).unwrap().into(),
             durable: Arc::new(AtomicU64::new(u64::MAX)),
             epoch: 1,
             status: Arc::clone(&status),

@@ -1,9 +1,10 @@
 //! Edge: the channels, on a connection of their own: what is said there waits in a bounded inbox until it is read.
 
 use super::keys::Keys;
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, Value};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -65,16 +66,12 @@ pub struct Ears {
 }
 
 impl Ears {
-    /// Connects and subscribes.
+    /// Connects to where `at` leads, and subscribes.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn open(client: &Client, keys: &Keys) -> Result<Self, Trouble> {
+    pub async fn open(at: &Link, keys: &Keys) -> Result<Self, Trouble> {
         let shared: Arc<Shared> = Arc::default();
-        // Answers and messages on one connection, in order: that needs RESP3.
-        let info = client.get_connection_info().clone();
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let listener = Client::open(info.set_redis_settings(settings))?;
         let filled = Arc::clone(&shared);
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(WITHIN.0))
@@ -92,7 +89,7 @@ impl Ears {
                 }
                 Ok::<(), ()>(())
             });
-        let mut connection = listener.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = at.ear(&config).await?;
         for channel in [&keys.tasks, &keys.signals, &keys.decisions] {
             connection.subscribe(channel).await?;
         }

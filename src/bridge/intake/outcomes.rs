@@ -8,11 +8,10 @@ use crate::acp::inbound::task::Task;
 use crate::bridge::postgres::address::Address;
 use crate::bridge::postgres::connect as database;
 use crate::bridge::postgres::trouble::Trouble as DatabaseTrouble;
-use crate::bridge::redis::connect;
+use crate::bridge::redis::connect::{self, Server};
+use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
 use deadpool_postgres::{Pool, PoolError};
-use redis::Client;
-use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::time::Duration;
@@ -46,7 +45,7 @@ enum Failed {
 }
 
 /// Runs until it is dropped; with no database it waits for ever, and the list stays empty.
-pub async fn run(client: Client, keys: Keys, address: Option<Address>) {
+pub async fn run(client: Server, keys: Keys, address: Option<Address>) {
     let Some(address) = address else { return std::future::pending().await };
     let pool = match database::pool(&address, 1) {
         Ok(pool) => pool,
@@ -69,7 +68,7 @@ pub async fn run(client: Client, keys: Keys, address: Option<Address>) {
     }
 }
 
-async fn session(client: &Client, keys: &Keys, pool: &Pool, written: &mut u64) -> Result<Infallible, Failed> {
+async fn session(client: &Server, keys: &Keys, pool: &Pool, written: &mut u64) -> Result<Infallible, Failed> {
     let mut at = connect::connect(client).await?;
     loop {
         let Some(item) = oldest(&mut at, keys).await? else {
@@ -90,7 +89,7 @@ async fn session(client: &Client, keys: &Keys, pool: &Pool, written: &mut u64) -
     }
 }
 
-async fn oldest(at: &mut MultiplexedConnection, keys: &Keys) -> Result<Option<Vec<u8>>, Trouble> {
+async fn oldest(at: &mut Link, keys: &Keys) -> Result<Option<Vec<u8>>, Trouble> {
     Ok(redis::cmd("LINDEX").arg(&keys.outcomes).arg(-1).query_async(at).await?)
 }
 

@@ -3,6 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | [`connect`] | the address, TLS, what the server's settings put at risk |
+//! | [`link`] | a connection to one server, or to a cluster |
+//! | [`slots`] | which node of a cluster has which key |
 //! | [`stream`] | write, resume, trim |
 //! | [`run`] | the bridge's thread: connect, write, wait, again |
 //! | [`outgoing`] | what a batch carries beside the stream's entries, and what is said between events |
@@ -26,11 +28,13 @@
 
 pub mod audit;
 pub mod connect;
+pub mod link;
 pub mod mirror;
 pub mod outgoing;
 pub mod positions;
 pub mod publish;
 pub mod run;
+pub mod slots;
 pub mod stream;
 pub mod told;
 pub mod trouble;

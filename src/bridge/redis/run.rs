@@ -1,6 +1,6 @@
 //! Edge: the bridge at work: connect, ask where the stream stands, write from there, and all of it again after any fault.
 
-use super::connect::{self, Risks};
+use super::connect::{self, Risks, Server};
 use super::mirror;
 use super::outgoing::{Outgoing, Sources};
 use super::stream::{Added, Cleared, Sent, Stream};
@@ -16,7 +16,6 @@ use crate::control::clock_sync::read_clocks;
 use crate::control::plane::BridgeAction;
 use crate::event::input::InputKind;
 use crate::journal::{Entry, JournalError};
-use redis::Client;
 use redis::aio::MultiplexedConnection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,7 +44,7 @@ pub struct Setup {
     /// How much, how fast.
     pub config: RedisConfig,
     /// To the server.
-    pub client: Client,
+    pub client: Server,
     /// Sequence up to which events may leave the host; `u64::MAX` = all that is in the journal.
     pub durable: Arc<AtomicU64>,
     /// The number of this process start.
@@ -138,9 +137,10 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         tokio::time::sleep(IDLE).await;
         return Ok(Over::Again);
     };
-    let mut connection = connect::connect(&setup.client).await?;
-    tell_risks(setup, connect::risks(&mut connection).await);
+    let mut link = connect::connect(&setup.client).await?;
+    tell_risks(setup, connect::risks(&mut link).await);
     let names = &setup.names;
+    let mut connection = link.own(&names.events()).await?;
     let stream = Stream::new(names.events(), names.events_journal(), names.events_writer());
     let owner = stream.claim(&mut connection, &journal).await?;
     if owner != journal {

@@ -11,7 +11,7 @@ pub struct Trouble(pub String);
 const TEXT_MAX: usize = 200;
 
 /// What to do about an error that has its own remedy, by the server's word for it.
-const REMEDIES: [(&str, &str); 8] = [
+const REMEDIES: [(&str, &str); 13] = [
     ("WRONGPASS", "name or password is wrong: see REDIS_URL"),
     ("NOAUTH", "it wants a password: give one in REDIS_URL (redis://NAME:PASSWORD@HOST)"),
     (
@@ -26,7 +26,14 @@ const REMEDIES: [(&str, &str); 8] = [
         "the key is there with another type: somebody else uses the name; set `[redis] prefix` or `[host] name`",
     ),
     ("LOADING", "it is loading its data; nothing to do but wait"),
+    ("CROSSSLOT", IS_CLUSTER),
+    ("MOVED", IS_CLUSTER),
+    ("ASK ", "the keys are on their way to another node; nothing to do but wait"),
+    ("TRYAGAIN", "the keys are on their way to another node; nothing to do but wait"),
+    ("CLUSTERDOWN", "the cluster is not whole: see `CLUSTER INFO` of its nodes"),
 ];
+/// The key is at another node.
+const IS_CLUSTER: &str = "it is a node of a cluster: set `[redis] cluster = true`; if that is set, the keys have moved and are looked for again";
 
 impl From<RedisError> for Trouble {
     fn from(error: RedisError) -> Self {
