@@ -84,16 +84,14 @@ impl Claims {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn claim(
-        &self,
-        at: &mut Link,
-        keys: &Keys,
-        task_id: &str,
-        takes_over: bool,
-    ) -> Result<Claimed, Trouble> {
+    pub async fn claim(&self, at: &mut Link, keys: &Keys, task_id: &str, takes_over: bool) -> Result<Claimed, Trouble> {
         let mut call = self.claim.key(keys.claim(task_id));
         call.key(keys.done(task_id)).key(&keys.attempts);
-        call.arg(keys.host()).arg(task_id).arg(self.lease.as_secs()).arg(REMEMBERED.as_secs()).arg(u8::from(takes_over));
+        call.arg(keys.host())
+            .arg(task_id)
+            .arg(self.lease.as_secs())
+            .arg(REMEMBERED.as_secs())
+            .arg(u8::from(takes_over));
         let (how, what): (String, String) = call.invoke_async(at).await?;
         match how.as_str() {
             "done" => Ok(Claimed::Done(what)),

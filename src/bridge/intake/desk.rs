@@ -79,7 +79,7 @@ impl Desk {
             Ok(name)
         } else {
             Err(format!(
-                "`{who}` moved too many instruments, or too many agents moved some: there is no room to watch it"
+                "nobody could watch it: `{who}` moved too many instruments, or too many agents moved some, or the watch has ended (see `/health`)"
             ))
         }
     }

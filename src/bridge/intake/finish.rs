@@ -73,9 +73,8 @@ impl Intake {
         let change = change.map(|change| Ok::<_, Trouble>((json(&change)?, change))).transpose()?;
         entries.extend(change.iter().map(|(text, _)| audit("transition", text.clone())));
         // The state behind the audit: once it is set, it is no change any more.
-        let mut settled =
-            Settled::new(&keys, &keys.commands_processing(agent), bytes, Desk::number_of(agent, command))
-                .audit(kept, &entries);
+        let mut settled = Settled::new(&keys, &keys.commands_processing(agent), bytes, Desk::number_of(agent, command))
+            .audit(kept, &entries);
         if let Some((text, change)) = &change {
             settled = settled.state(&keys.state(agent), &change.new_state, text);
         }

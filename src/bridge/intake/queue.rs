@@ -227,7 +227,8 @@ fn read(answer: redis::Value) -> Result<(u64, u64, String, Option<Vec<u8>>), Tro
         return Err(Trouble("Redis: the taking script answered what it never does".to_owned()));
     };
     let item = (values.len() == 4).then(|| values.pop()).flatten();
-    let (from, length, newest) = redis::from_redis_value(redis::Value::Array(values)).map_err(redis::RedisError::from)?;
+    let (from, length, newest) =
+        redis::from_redis_value(redis::Value::Array(values)).map_err(redis::RedisError::from)?;
     let item = item.map(redis::from_redis_value).transpose().map_err(redis::RedisError::from)?;
     Ok((from, length, newest, item))
 }

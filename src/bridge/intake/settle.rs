@@ -229,8 +229,7 @@ mod tests {
         let call = once("q", "{q}:told:1", &[keep, publishing("c", "")]);
         let words: Vec<String> =
             words(&call).iter().skip(2).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-        let expected =
-            ["2", "{q}:told:1", "q", "86400", "4", "LPUSH", "q", "a b\r\n", "7", "3", "PUBLISH", "c", ""];
+        let expected = ["2", "{q}:told:1", "q", "86400", "4", "LPUSH", "q", "a b\r\n", "7", "3", "PUBLISH", "c", ""];
         assert_eq!(words, expected);
     }
 }

@@ -244,9 +244,7 @@ impl Intake {
             };
             let next = match &one.item {
                 Item::Task(task) => Next::Outcome(Box::new(desk.outcome(task, answer)), true, None),
-                Item::Command(agent, command) => {
-                    Next::Response(Box::new(desk.response(agent, command, answer)), None)
-                }
+                Item::Command(agent, command) => Next::Response(Box::new(desk.response(agent, command, answer)), None),
             };
             // What is over needs no number of tries.
             self.go_on(at, one.item, one.bytes, 0, next).await?;
