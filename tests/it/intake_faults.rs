@@ -314,7 +314,8 @@ fn an_item_of_hundreds_of_megabytes_is_cut_where_it_stands() {
         assert!((7..=1_024).contains(&letter["item"].as_str().unwrap().len()), "{letter}");
     }
     assert_eq!((length(&server, TASKS), length(&server, PROCESSING)), (1, 0), "another's stays");
-    let (grown, sent) = (peak_kib(host.child.id()) - before, sent_bytes(&server) - sent);
+    // The kernel's count of pages is not exact to the last one.
+    let (grown, sent) = (peak_kib(host.child.id()).saturating_sub(before), sent_bytes(&server) - sent);
     println!("three items of 200 MB: the host took {grown} KiB more, the server sent {sent} bytes to all");
     assert!(grown < 100_000 && sent < 50_000_000, "{grown} KiB, {sent} bytes");
     server.ask(&["DEL", TASKS]);

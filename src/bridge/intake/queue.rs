@@ -21,14 +21,14 @@ const CUT_BYTES: usize = 1_024;
 const CUT_MARK: &[u8] = b"\0cut ";
 
 /// What the scripts share: a text by which an item is known again, and the cut of one.
-const COMMON: &str = r#"
+const COMMON: &str = r"
 local function mark(item)
     if not item then return '' end
     if #item > 1048576 then return 'long' end
     return #item .. ':' .. redis.sha1hex(string.sub(item, 1, 512))
 end
 local function cut(item, bytes) return '\0cut ' .. #item .. ' ' .. string.sub(item, 1, bytes) end
-"#;
+";
 
 /// Takes the oldest item that is addressed to one of us, or to nobody, or that cannot be read as a task; leaves the others where
 /// they stand. KEYS: the queue, our list. ARGV: how many of the oldest were looked at before, how many to look at, of how many
@@ -95,24 +95,24 @@ return {from, length, mark(newest or redis.call('LINDEX', KEYS[1], 0))}
 
 /// What the queue looks like from outside. KEYS: the queue. ARGV: whether items may be looked at, how many of the oldest were. It
 /// answers how many there are, by what the newest of all and the newest of those looked at are known.
-const GLANCE: &str = r#"
+const GLANCE: &str = r"
 local length = redis.call('LLEN', KEYS[1])
 if length == 0 or ARGV[1] == '0' then return {length, '', ''} end
 local looked = ''
 if ARGV[2] ~= '0' then looked = mark(redis.call('LINDEX', KEYS[1], -ARGV[2])) end
 return {length, mark(redis.call('LINDEX', KEYS[1], 0)), looked}
-"#;
+";
 
 /// Takes the oldest item of a list that is all ours. KEYS: the list, our list of what is in hand. ARGV: most bytes of an item,
 /// bytes of a cut.
-const TAKE_OLDEST: &str = r#"
+const TAKE_OLDEST: &str = r"
 local item = redis.call('LINDEX', KEYS[1], -1)
 if not item then return false end
 if #item > tonumber(ARGV[1]) then item = cut(item, tonumber(ARGV[2])) end
 redis.call('LPUSH', KEYS[2], item)
 redis.call('LTRIM', KEYS[1], 0, -2)
 return item
-"#;
+";
 
 /// What is left of an item that was too long to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
