@@ -190,7 +190,7 @@ impl Queue {
         for name in keys.receivers() {
             call.arg(name);
         }
-        let (from, length, newest, item): (u64, u64, String, Option<Vec<u8>>) = read(call.invoke_async(at).await?)?;
+        let (from, length, newest, item) = read(call.invoke_async(at).await?)?;
         if let Some(item) = item {
             self.search.took(from);
             return Ok(Found::Item(item));
@@ -221,8 +221,11 @@ impl Queue {
     }
 }
 
+/// How many were looked at, how many there are, by what the newest of them is known, and what was taken.
+type Taken = (u64, u64, String, Option<Vec<u8>>);
+
 /// An answer of [`TAKE`]: with or without an item.
-fn read(answer: redis::Value) -> Result<(u64, u64, String, Option<Vec<u8>>), Trouble> {
+fn read(answer: redis::Value) -> Result<Taken, Trouble> {
     let redis::Value::Array(mut values) = answer else {
         return Err(Trouble("Redis: the taking script answered what it never does".to_owned()));
     };
