@@ -155,7 +155,13 @@ pub const PLACES: &[Place] = &[
     ),
     at("binaryrogue:tasks:attempts:{host}", Kind::Hash, Flow::Out, "", "how often a task was begun, by its id"),
     at("binaryrogue:tasks:done:{task_id}", Kind::Text, Flow::Out, "task", "the outcome, for seven days"),
-    at("binaryrogue:tasks:claim:{task_id}", Kind::Text, Flow::Out, "", "which host does it"),
+    at(
+        "binaryrogue:tasks:claim:{task_id}",
+        Kind::Text,
+        Flow::Out,
+        "",
+        "which host does it, and when it said so last (Unix seconds)",
+    ),
     at("binaryrogue:tasks:outcomes:{host}", Kind::List, Flow::Out, "task", "outcomes on their way to PostgreSQL"),
     at("binaryrogue:tasks:dead", Kind::List, Flow::Out, "dead_letter", "tasks that were given up"),
     // Engine and agents
@@ -166,6 +172,13 @@ pub const PLACES: &[Place] = &[
         Flow::Out,
         "command",
         "those that were taken and not acknowledged",
+    ),
+    at(
+        "aism:agent:{agent_id}:commands:attempts",
+        Kind::Hash,
+        Flow::Out,
+        "",
+        "how often a command was begun, by its number",
     ),
     at("aism:agent:{agent_id}:commands:dead", Kind::List, Flow::Out, "dead_letter", "those that were given up"),
     at("aism:agent:{agent_id}:state", Kind::Text, Flow::Out, "", "the agent's state"),

@@ -17,6 +17,8 @@ struct Inside {
     moved: BTreeMap<String, BTreeSet<String>>,
     /// Agents of whom more is known than was kept elsewhere.
     news: BTreeSet<String>,
+    /// Since when nobody can bound what agents move, if so.
+    held: Option<String>,
 }
 
 impl Exposure {
@@ -25,10 +27,26 @@ impl Exposure {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A signal or decision of `agent` on `instrument` (`SYMBOL.VENUE`) is taken in. False if there is no room to remember that:
-    /// then it must be refused, since nobody would bound it if the agent fell silent.
+    /// Nobody can watch the agents, or take back what they said, from now on: nothing more is noted, and whatever they moved is
+    /// bound as if all of them were silent `since` then.
+    pub fn hold(&self, since: &str) {
+        self.lock().held.get_or_insert_with(|| since.to_owned());
+    }
+
+    /// If so, all agents that moved something, with since when.
+    pub fn held(&self) -> BTreeMap<String, String> {
+        let inside = self.lock();
+        let Some(since) = &inside.held else { return BTreeMap::new() };
+        inside.moved.keys().map(|agent| (agent.clone(), since.clone())).collect()
+    }
+
+    /// A signal or decision of `agent` on `instrument` (`SYMBOL.VENUE`) is taken in. False if there is no room to remember that,
+    /// or nobody watches: then it must be refused, since nobody would bound it if the agent fell silent.
     pub fn note(&self, agent: &str, instrument: &str) -> bool {
         let mut inside = self.lock();
+        if inside.held.is_some() {
+            return false;
+        }
         if !inside.moved.contains_key(agent) && inside.moved.len() >= AGENTS_MAX {
             return false;
         }
@@ -69,6 +87,16 @@ impl Exposure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_held_is_all_of_it_and_nothing_comes_to_it() {
+        let exposure = Exposure::default();
+        assert!(exposure.note("agent:002", "X.SIM") && exposure.held().is_empty());
+        exposure.hold("then");
+        exposure.hold("later");
+        assert!(!exposure.note("agent:002", "X.SIM") && !exposure.note("agent:003", "X.SIM"));
+        assert_eq!(exposure.held(), BTreeMap::from([("agent:002".to_owned(), "then".to_owned())]));
+    }
 
     #[test]
     fn what_is_noted_is_known_and_news_until_kept() {

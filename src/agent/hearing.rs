@@ -47,6 +47,8 @@ pub struct Look {
     pub signs: Vec<Sign>,
     /// Agents that are registered somewhere.
     pub found: Vec<String>,
+    /// Agents of whom a sign of life stands there from before the first look at them.
+    pub lived: Vec<String>,
     /// Agents of whom nothing is there.
     pub absent: Vec<String>,
     /// What was refused since the last look: how much, and some of it.
@@ -310,6 +312,10 @@ impl Known {
             let claimed = Some((score * SECONDS as f64) as i64);
             look.signs.push(Sign { agent: agent.to_owned(), status, claimed, at });
         }
+        // An agent that was found by what it wrote has written once: whoever never writes again is missed, not unknown.
+        if first && (seen.is_some() || score.is_some()) {
+            look.lived.push(agent.to_owned());
+        }
         (last.seen, last.score) = (seen, score);
         self.last.insert(agent.to_owned(), last);
     }
@@ -335,6 +341,21 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_there_at_the_first_look_was_a_sign_once_and_is_none_now() {
+        let none = || Some(Ok(Value::Array(vec![Value::Nil, Value::Nil])));
+        let hash = || Some(Ok(Value::Array(vec![Value::BulkString(b"1970-01-01T00:00:01".to_vec()), Value::Nil])));
+        let score = || Some(Ok(Value::BulkString(b"1".to_vec())));
+        let check = |hash: Option<RedisResult<Value>>, score: Option<RedisResult<Value>>, lived: usize| {
+            let mut look = Look::default();
+            Known::default().read("a", hash, score, 7, &mut look);
+            assert_eq!((look.lived.len(), look.signs.len()), (lived, 0));
+        };
+        check(none(), score(), 1);
+        check(hash(), Some(Ok(Value::Nil)), 1);
+        check(none(), Some(Ok(Value::Nil)), 0);
+    }
+
+    #[test]
     fn a_value_that_changes_is_a_sign_of_life_and_one_that_stands_is_none() {
         let mut known = Known::default();
         let hash = |text: &str| {
@@ -346,6 +367,7 @@ mod tests {
             let mut look = Look::default();
             known.read("a", hash, score, 7, &mut look);
             let claimed: Vec<_> = look.signs.iter().map(|sign| sign.claimed).collect();
+            assert!(look.lived.is_empty(), "nothing stood there at the first look");
             (claimed, look.refused.0)
         };
         assert_eq!(read(none(), Some(Ok(Value::Nil))), (vec![], 0));

@@ -12,6 +12,7 @@
 //! | [`outbox`] | what must be told, kept until it is |
 //! | [`exposure`] | which instruments an agent's signals moved |
 //! | [`reduce`] | the exposure of a silent agent becomes reduce-only |
+//! | [`held`] | what goes on when nobody can watch them any more |
 //! | [`budget`] | who crossed a threshold of what: a pure state machine, and the host's own spending |
 //! | [`tracker`] | the budgets' keys, read again and again |
 //! | [`supervise`] | the watch at work |
@@ -27,6 +28,7 @@ pub mod budget;
 pub mod config;
 pub mod exposure;
 pub mod hearing;
+pub mod held;
 pub mod ledger;
 pub mod memory;
 pub mod outbox;

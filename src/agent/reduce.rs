@@ -136,7 +136,14 @@ impl Reducer {
 
     /// One look: `down` are the silent agents, with since when; what is to be told.
     pub fn step(&mut self, down: &BTreeMap<String, String>, now: UnixNanos) -> Vec<Said> {
-        let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let (held, mut wanted) = (self.exposure.held(), BTreeMap::<String, BTreeSet<String>>::new());
+        let all: BTreeMap<String, String>;
+        let down = if held.is_empty() {
+            down
+        } else {
+            all = held.into_iter().chain(down.clone()).collect();
+            &all
+        };
         for agent in down.keys() {
             for instrument in self.exposure.instruments_of(agent) {
                 wanted.entry(instrument).or_default().insert(agent.clone());

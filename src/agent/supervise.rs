@@ -136,6 +136,9 @@ impl Supervisor<'_> {
                 self.tell(told);
             }
         }
+        for agent in &look.lived {
+            self.watch.lived(agent);
+        }
         for sign in look.signs {
             let ahead = sign.claimed.map(|claimed| claimed.saturating_sub(wall));
             for told in self.watch.heard(&sign.agent, &sign.status, ahead, sign.at) {

@@ -17,7 +17,7 @@ pub enum Told {
     Down {
         /// Whom.
         agent: String,
-        /// Whether it was ever heard.
+        /// Whether it ever gave a sign of life, to us or before.
         heard: bool,
         /// For how long, ns.
         silent: Nanos,
@@ -54,6 +54,8 @@ struct Known {
     wanted: bool,
     /// It was heard.
     heard: bool,
+    /// It has left a sign of life that is older than our looking there.
+    lived: bool,
     /// From when silence counts.
     since: Nanos,
     down: bool,
@@ -108,7 +110,8 @@ impl Watch {
             self.refused += 1;
             return (!std::mem::replace(&mut self.full_told, true)).then(|| Told::Full { agent: agent.to_owned() });
         }
-        let known = Known { wanted, heard: false, since: at, down: false, stopped: false, clock_told: false };
+        let known =
+            Known { wanted, heard: false, lived: false, since: at, down: false, stopped: false, clock_told: false };
         self.agents.insert(agent.to_owned(), known);
         None
     }
@@ -119,6 +122,13 @@ impl Watch {
         let _ = self.registered(agent, false, at);
         if let Some(known) = self.agents.get_mut(agent) {
             known.down = true;
+        }
+    }
+
+    /// An agent has left a sign of life somewhere, nobody knows how old: it is no stranger, and no life either.
+    pub fn lived(&mut self, agent: &str) {
+        if let Some(known) = self.agents.get_mut(agent) {
+            known.lived = true;
         }
     }
 
@@ -166,7 +176,8 @@ impl Watch {
             if silent >= self.down_after {
                 known.down = true;
                 let orderly = known.stopped && !known.wanted;
-                told.push(Told::Down { agent: agent.clone(), heard: known.heard, silent, orderly });
+                let heard = known.heard || known.lived;
+                told.push(Told::Down { agent: agent.clone(), heard, silent, orderly });
             }
         }
         told

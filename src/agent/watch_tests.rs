@@ -13,6 +13,7 @@ enum Event {
     Disconnected,
     Wanted(&'static str, i64),
     Found(&'static str, i64),
+    Lived(&'static str),
     Heard(&'static str, i64),
     Stopped(&'static str, i64),
     Tick(i64),
@@ -31,6 +32,10 @@ fn play(watch: &mut Watch, event: &Event) -> Vec<Told> {
         }
         E::Wanted(agent, at) => watch.registered(agent, true, at * SECONDS).into_iter().collect(),
         E::Found(agent, at) => watch.registered(agent, false, at * SECONDS).into_iter().collect(),
+        E::Lived(agent) => {
+            watch.lived(agent);
+            Vec::new()
+        }
         E::Heard(agent, at) => watch.heard(agent, ALIVE, None, at * SECONDS),
         E::Stopped(agent, at) => watch.heard(agent, STOPPED, None, at * SECONDS),
         E::Tick(at) => watch.tick(at * SECONDS),
@@ -108,6 +113,11 @@ fn each_outage_is_told_once_and_its_end_once() {
     check(
         "its last word is no return",
         &[E::Connected(0), E::Heard("a", 0), E::Tick(90), E::Stopped("a", 91), E::Heard("a", 95)],
+        &["-a 90", "+a"],
+    );
+    check(
+        "one that wrote once, before anybody looked, is missed",
+        &[E::Connected(0), E::Found("a", 5), E::Lived("a"), E::Tick(94), E::Tick(95), E::Heard("a", 96)],
         &["-a 90", "+a"],
     );
     check("no room", &["1", "2", "3", "4", "5", "6", "7", "8", "9", "A"].map(|agent| E::Found(agent, 0)), &["full 9"]);

@@ -66,7 +66,7 @@ pub struct RebuildArgs {
 pub fn main(cli: &Cli, args: &BridgeArgs) -> Result<Code, Failure> {
     match &args.verb {
         BridgeVerb::Status(remote) => {
-            let body = read(&Remote::new(cli, remote)?)?;
+            let body = Remote::new(cli, remote)?.read("/bridges")?;
             if cli.json {
                 crate::say!("{body}");
             } else {
@@ -78,14 +78,6 @@ pub fn main(cli: &Cli, args: &BridgeArgs) -> Result<Code, Failure> {
         BridgeVerb::Resume(args) => ask(cli, args, "resume", "resumed"),
         BridgeVerb::Rebuild(args) => rebuild(cli, args),
     }
-}
-
-fn read(host: &Remote) -> Result<Value, Failure> {
-    let answer = host.get("/bridges")?;
-    if answer.status != 200 {
-        return Err(remote::refusal(answer.status, &answer.body));
-    }
-    Ok(answer.body)
 }
 
 /// The path of a command to a bridge; a name cannot lead to another one.
@@ -166,7 +158,7 @@ fn rebuild(cli: &Cli, args: &RebuildArgs) -> Result<Code, Failure> {
     let (path, body) = (path(name, "rebuild")?, args.named.command.body(json!({"force": args.force}), None)?);
     let host = Remote::new(cli, &args.named.command.remote)?;
     let at_terminal = std::io::stderr().is_terminal() && std::io::stdin().is_terminal() && !cli.json;
-    let before = read(&host)?;
+    let before = host.read("/bridges")?;
     let before = find(&before, name)?;
     if at_terminal && !args.yes {
         agreed(before, args)?;
@@ -184,7 +176,7 @@ fn rebuild(cli: &Cli, args: &RebuildArgs) -> Result<Code, Failure> {
             return Err(Failure::new(Code::TimeOut, what));
         }
         std::thread::sleep(LOOK);
-        now = find(&read(&host)?, name)?.clone();
+        now = find(&host.read("/bridges")?, name)?.clone();
     }
     if now["rebuilds"].as_u64() == Some(begun)
         && let Some(why) = now["rebuild_refused"].as_str().filter(|why| !why.is_empty())
@@ -224,7 +216,7 @@ fn watch(host: &Remote, name: &str, mut now: Value) -> Result<Value, Failure> {
         }
         bar.set_message(said(&now).to_owned());
         std::thread::sleep(LOOK);
-        now = find(&read(host)?, name)?.clone();
+        now = find(&host.read("/bridges")?, name)?.clone();
     }
     bar.finish_and_clear();
     Ok(now)

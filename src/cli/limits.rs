@@ -52,7 +52,7 @@ pub struct SetArgs {
 pub fn main(cli: &Cli, args: &LimitsArgs) -> Result<Code, Failure> {
     match &args.verb {
         LimitsVerb::Show(remote) => {
-            let body = read(&Remote::new(cli, remote)?)?;
+            let body = Remote::new(cli, remote)?.read("/limits")?;
             if cli.json {
                 crate::say!("{body}");
             } else {
@@ -64,21 +64,13 @@ pub fn main(cli: &Cli, args: &LimitsArgs) -> Result<Code, Failure> {
     }
 }
 
-fn read(host: &Remote) -> Result<Value, Failure> {
-    let answer = host.get("/limits")?;
-    if answer.status != 200 {
-        return Err(remote::refusal(answer.status, &answer.body));
-    }
-    Ok(answer.body)
-}
-
 fn set(cli: &Cli, args: &SetArgs) -> Result<Code, Failure> {
     let scope = scope_word(args.scope, args.id.as_deref())?.to_string();
     let reason = args.command.body(json!({}), None)?;
     let host = Remote::new(cli, &args.command.remote)?;
     let old = match &args.old {
         Some(old) => old.clone(),
-        None => current(&read(&host)?, &args.name, &scope)?,
+        None => current(&host.read("/limits")?, &args.name, &scope)?,
     };
     let mut body = json!({"limit": args.name, "scope": scope, "old": old, "new": args.to});
     if let (Some(body), Some(reason)) = (body.as_object_mut(), reason.as_object()) {

@@ -156,6 +156,15 @@ impl Remote {
         self.answer(self.agent.get(format!("{}{path}", self.base)).call())
     }
 
+    /// Reads what is there whenever the host is.
+    ///
+    /// # Errors
+    /// No answer, one that is no JSON, a refusal.
+    pub fn read(&self, path: &str) -> Result<Value, Failure> {
+        let answer = self.get(path)?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(refusal(answer.status, &answer.body)) }
+    }
+
     /// Commands.
     ///
     /// # Errors

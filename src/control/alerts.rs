@@ -58,12 +58,13 @@ impl Standing {
     pub fn is_critical(&self) -> bool {
         use Alert as A;
         use GateReason as G;
-        const ALERTS: [Alert; 9] = [
+        const ALERTS: [Alert; 10] = [
             A::MarketDataStale,
             A::LiveUnexpected,
             A::KillSwitchUnknown,
             A::FreshnessBypassed,
             A::AgentDown,
+            A::OutsideDown,
             A::LossLimit,
             A::OrderUnknown,
             A::VenueDown,

@@ -53,6 +53,8 @@ crate::code_enum! {
         AuditBroken = 21, "audit_broken";
         /// An outside feed that prices do not depend on is late.
         SideFeedLate = 22, "side_feed_late";
+        /// What works with agents outside has ended by a fault of its own.
+        OutsideDown = 23, "outside_down";
     }
 }
 
@@ -110,6 +112,7 @@ books! {
     "bridge_down",
     "queue_eviction",
     "agent_down",
+    "outside_down",
     "budget",
     "side_feed_late",
     "control_unreachable",

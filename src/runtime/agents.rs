@@ -1,16 +1,18 @@
 //! Edge: the agents' thread of a live host: presence, watch, budgets. Ended with the host.
 
-use super::bridges::THREAD;
-use super::cores;
+use super::edge_thread;
 use crate::acp::names::Names;
+use crate::acp::time::iso;
 use crate::agent::config::AgentsConfig;
 use crate::agent::exposure::Exposure;
+use crate::agent::held;
 use crate::agent::ledger::Postgres;
 use crate::agent::run::{self, Setup};
 use crate::bridge::postgres::address::Address;
 use crate::bridge::redis::connect::Server;
 use crate::control::plane::Host;
 use crate::control::plane::view::WatchNow;
+use crate::types::time::UnixNanos;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -42,6 +44,11 @@ fn history(address: Option<&Address>) -> Option<Postgres> {
     made.map_err(|trouble| tracing::warn!("agents: heartbeats are not kept: {trouble}")).ok()
 }
 
+/// Since when, and why, nobody is watched or can take back what he said: as it stands with what is bound for it.
+pub fn since(now: UnixNanos) -> String {
+    format!("{} (by a fault of ours: see the log)", iso(now))
+}
+
 impl Agents {
     /// Starts them beside `host`.
     ///
@@ -52,30 +59,22 @@ impl Agents {
         let setup = Setup {
             names: prepared.names,
             config: prepared.config,
-            host,
+            host: Arc::clone(&host),
             exposure: Arc::clone(&agents.exposure),
             now: Arc::clone(&agents.now),
             end: Arc::clone(&agents.end),
         };
         let (client, address, now) = (prepared.client, prepared.history, Arc::clone(&agents.now));
-        // By this name a panic ends the thread, not the host.
-        let thread = std::thread::Builder::new().name(format!("{THREAD}agents")).spawn(move || {
-            cores::lower_this_thread();
-            let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(run::run(setup, client, history(address.as_ref())));
-                // A name that is still looked up is not waited for.
-                runtime.shutdown_background();
-                Ok::<_, std::io::Error>(())
-            }));
-            let trouble = match ran {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => format!("the agents cannot start: {error}"),
-                Err(_) => "the agents' thread panicked, which is a fault of ours: please report it".to_owned(),
-            };
+        let (exposure, end) = (Arc::clone(&agents.exposure), Arc::clone(&agents.end));
+        let work = move || async move { run::run(setup, client, history(address.as_ref())).await };
+        let thread = edge_thread::spawn("agents", work, move |trouble| {
             tracing::error!("{trouble}; no agent is watched, and this host's are not seen");
-            let mut now = now.lock().unwrap_or_else(PoisonError::into_inner);
-            (now.hears, now.trouble) = (false, trouble);
+            {
+                let mut now = now.lock().unwrap_or_else(PoisonError::into_inner);
+                (now.hears, now.ended, now.trouble) = (false, true, trouble);
+            }
+            exposure.hold(&since(host.now()));
+            held::keep(&exposure, &host, &end);
         })?;
         agents.thread = Some(thread);
         Ok(agents)

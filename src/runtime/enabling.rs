@@ -5,6 +5,7 @@ use super::recorder::{OperatorRecord, View};
 use crate::config::Config;
 use crate::control::clock_guard::Reading;
 use crate::control::enable::holder::Change;
+use crate::control::enable::keyring::changeable_by_own_user;
 use crate::control::enable::{self, Facts, Hash, Holder, Keyring, Limits, Now, Store, text};
 use crate::control::plane::view::Enablement;
 use crate::event::operator::{OperatorAction, OperatorCommand};
@@ -65,6 +66,9 @@ impl Enabling {
         }
         let keyring = keyring_file(config);
         let pinned = std::fs::read(&keyring).ok().map(|bytes| Hash::of(&bytes));
+        if let Some(warning) = changeable_by_own_user(&keyring) {
+            tracing::warn!("enabling: {warning}");
+        }
         Ok(Self {
             pinned,
             journaled: None,

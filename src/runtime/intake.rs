@@ -1,7 +1,6 @@
 //! Edge: the intake of a live host: what outside agents send over Redis, on a thread of its own, ended with the host.
 
-use super::bridges::THREAD;
-use super::cores;
+use super::edge_thread;
 use crate::acp::names::Names;
 use crate::bridge::intake::config::IntakeConfig;
 use crate::bridge::intake::desk::{Desk, Noted};
@@ -30,11 +29,17 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Starts it for `host`; `noted` remembers who moved which instrument, or says that there is no room.
+    /// Starts it for `host`; `noted` remembers who moved which instrument, or says that there is no room; `lost` is called if
+    /// it ends by a fault: what agents said can be taken back by nobody then.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn start(self, host: Arc<dyn Host>, noted: Noted) -> std::io::Result<Intake> {
+    pub fn start(
+        self,
+        host: Arc<dyn Host>,
+        noted: Noted,
+        lost: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<Intake> {
         let (status, end) = (Arc::new(Status::default()), Arc::new(AtomicBool::new(false)));
         let keys = Keys::new(&self.names, &self.config);
         let desk = Desk::new(host, self.config, keys, noted);
@@ -47,23 +52,14 @@ impl Prepared {
             end: Arc::clone(&end),
         };
         let told = Arc::clone(&status);
-        let thread = std::thread::Builder::new().name(format!("{THREAD}intake")).spawn(move || {
-            cores::lower_this_thread();
-            let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(run::run(setup));
-                // A name that is still looked up is not waited for.
-                runtime.shutdown_background();
-                Ok::<_, std::io::Error>(())
-            }));
-            let trouble = match ran {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => format!("the intake cannot start: {error}"),
-                Err(_) => "the intake panicked, which is a fault of ours: please report it".to_owned(),
-            };
+        let work = move || async move { run::run(setup).await };
+        let thread = edge_thread::spawn("intake", work, move |trouble| {
             tracing::error!("{trouble}; nothing comes in over Redis");
-            let mut standing = told.lock();
-            (standing.listening, standing.trouble) = (false, trouble);
+            {
+                let mut standing = told.lock();
+                (standing.listening, standing.ended, standing.trouble) = (false, true, trouble);
+            }
+            lost();
         })?;
         Ok(Intake { status, end, thread: Some(thread) })
     }

@@ -20,6 +20,7 @@
 //! | [`agreement`] | whether the venue and the host agree on what the host has there |
 //! | [`watching`] | what must be told to people, each with its runbook |
 //! | [`bridges`], [`agents`] | the bridges and the agents of a live host, begun and ended with it |
+//! | [`edge_thread`] | a thread of its own for what is async beside the host; a panic ends it alone |
 //! | [`sight`], [`sampling`] | what they see of the host beside its journal; candles and features once more |
 //! | [`playback`], [`divergence`] | a journal through the stages again, on one thread; where it differs |
 //! | [`recovery`] | what a restart takes from the journal |
@@ -37,6 +38,7 @@ pub mod complaint;
 pub mod cores;
 pub mod decoders;
 pub mod divergence;
+pub mod edge_thread;
 pub mod enabling;
 #[cfg(test)]
 mod fault_tests;

@@ -38,8 +38,11 @@ impl Outside {
         if let Some(prepared) = prepared.intake {
             // What a silent agent moved becomes reduce-only, so it must be known who moved what.
             let exposure = Arc::clone(outside.agents.exposure());
+            let (held, host) = (Arc::clone(&exposure), attended.host());
             let noted = Box::new(move |agent: &str, instrument: &str| exposure.note(agent, instrument));
-            let intake = prepared.start(attended.host(), noted).map_err(|e| format!("cannot start the intake: {e}"))?;
+            let lost = move || held.hold(&agents::since(host.now()));
+            let intake =
+                prepared.start(attended.host(), noted, lost).map_err(|e| format!("cannot start the intake: {e}"))?;
             attended.show_intake(intake.status());
             outside.intake = Some(intake);
         }

@@ -478,6 +478,7 @@ impl Overseer {
         let differs = lock(&self.disagreement).clone().filter(|d| *d != Disagreement::NotYet);
         let bridges = lock(&self.bridges).clone();
         let agents = self.agents_watch();
+        let intake = self.intake_now();
         let found = {
             let view = lock(&self.view);
             lock(&self.watching).look(&Seen {
@@ -487,6 +488,7 @@ impl Overseer {
                 differs: differs.as_ref().map(ToString::to_string).as_deref(),
                 bridges: &bridges,
                 agents: agents.as_ref(),
+                intake: intake.as_ref(),
                 unanswered: self.outlet.unanswered.load(Ordering::Relaxed),
                 gate: holds,
                 stale: stale.as_deref(),

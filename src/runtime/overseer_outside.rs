@@ -4,7 +4,7 @@
 use super::overseer::{Overseer, lock};
 use super::overseer_plane::is_named;
 use super::recorder::InstrumentView;
-use crate::control::plane::view::{CandleNow, MarketNow, iso};
+use crate::control::plane::view::{CandleNow, IntakeNow, MarketNow, iso};
 use crate::control::plane::{Accepted, Opinion, Refused};
 use crate::event::market::{CANDLE_NAMES, flags};
 use crate::event::outside::{OutsideSignal, TRACE_BYTES, WHO_BYTES};
@@ -29,6 +29,11 @@ impl InstrumentView {
 }
 
 impl Overseer {
+    /// How the intake of what agents send stands; `None` = it is off.
+    pub(super) fn intake_now(&self) -> Option<IntakeNow> {
+        lock(&self.intake).as_ref().map(|status| status.get())
+    }
+
     /// The market as it was with each instrument's last input.
     pub(super) fn market_now(&self) -> Vec<MarketNow> {
         let view = lock(&self.view);

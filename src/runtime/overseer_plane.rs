@@ -356,7 +356,7 @@ impl Host for Overseer {
             faults,
             warnings: [self.halt.current().warnings, self.paused_bridges()].concat(),
             bridges: self.bridges_now(&view),
-            intake: lock(&self.intake).as_ref().map(|status| status.get()),
+            intake: self.intake_now(),
             agents: self.agents_watch(),
         }
     }

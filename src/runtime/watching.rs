@@ -5,7 +5,7 @@ use super::outlet::OutletCounters;
 use super::recorder::View;
 use crate::bridge::status::Standing;
 use crate::control::alerts::Cause;
-use crate::control::plane::view::WatchNow;
+use crate::control::plane::view::{IntakeNow, WatchNow};
 use crate::control::runbook::Alert;
 use crate::event::input::GateReason;
 use crate::event::risk::marks;
@@ -36,6 +36,8 @@ pub struct Seen<'a> {
     pub bridges: &'a [Bridge],
     /// What the agents' supervisor shows, if it is on.
     pub agents: Option<&'a WatchNow>,
+    /// How the intake of what agents send stands, if it is on.
+    pub intake: Option<&'a IntakeNow>,
     /// Orders that the venue never answered.
     pub unanswered: u64,
     /// Bits of the gate reasons that hold.
@@ -91,6 +93,14 @@ impl Watching {
         down.extend(agents.iter().filter(|a| !a.orderly).map(|a| format!("{} is silent since {}", a.agent, a.since)));
         if !down.is_empty() {
             tell(Alert::AgentDown, down.join("; "));
+        }
+        let ended = [
+            seen.agents.filter(|agents| agents.ended).map(|agents| agents.trouble.as_str()),
+            seen.intake.filter(|intake| intake.ended).map(|intake| intake.trouble.as_str()),
+        ];
+        let ended: Vec<&str> = ended.into_iter().flatten().collect();
+        if !ended.is_empty() {
+            tell(Alert::OutsideDown, ended.join("; "));
         }
         if let Some(agents) = seen.agents.filter(|agents| !agents.budgets.is_empty()) {
             tell(Alert::Budget, format!("above 90 % of the limit: {}", agents.budgets.join("; ")));
@@ -239,6 +249,7 @@ mod tests {
             differs: None,
             bridges: &[],
             agents: None,
+            intake: None,
             unanswered: 0,
             gate: 0,
             stale: None,
@@ -343,6 +354,20 @@ mod tests {
             texts,
             ["agent_down: agent:002 is silent since then", "budget: above 90 % of the limit: agent:002 openai 95/100"]
         );
+    }
+
+    #[test]
+    fn what_has_ended_by_its_own_fault_is_told() {
+        let (view, mut watching) = (View::default(), Watching::default());
+        let trouble = |name: &str| format!("{name}: it panicked");
+        let agents = WatchNow { ended: true, trouble: trouble("agents"), ..WatchNow::default() };
+        let intake = IntakeNow { ended: true, trouble: trouble("intake"), ..IntakeNow::default() };
+        let found = watching.look(&Seen { agents: Some(&agents), intake: Some(&intake), ..quiet(&view) });
+        let expected = (Cause::Alert(Alert::OutsideDown), "agents: it panicked; intake: it panicked".to_owned());
+        assert_eq!(found, [expected]);
+        // A store that cannot be reached is another thing.
+        let intake = IntakeNow { trouble: trouble("Redis"), ..IntakeNow::default() };
+        assert!(watching.look(&Seen { intake: Some(&intake), ..quiet(&view) }).is_empty());
     }
 
     #[test]

@@ -315,6 +315,43 @@ fn a_silent_agent_is_told_once_within_a_second_and_once_when_it_is_back() {
 }
 
 #[test]
+fn an_agent_that_wrote_once_and_never_again_is_missed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let unix = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    // One wrote an hour before the host began.
+    server.ask(&["ZADD", "aism:agents:heartbeats", &(unix() - 3_600.0).to_string(), "agent:old"]);
+    let ear = Ear::new(&server);
+    let agents = "down_after_seconds = 3\nheartbeat_seconds = 1";
+    let mut run = Run::start(&dir.path().join("j"), &server.url(), agents, &[]);
+    ear.wait("heartbeats", "tickpath-1.supervisor", 3, SOON, &run);
+    // Each by one word in one place, and then silent.
+    server.ask(&["ZADD", "aism:agents:heartbeats", &unix().to_string(), "agent:set"]);
+    let set = Instant::now();
+    server.ask(&["HSET", "binaryrogue:agents:agent:hash", "status", "alive", "last_seen", &utcnow()]);
+    let hash = Instant::now();
+    let message = json!({"agent_id": "agent:said", "status": "alive", "timestamp": utcnow()}).to_string();
+    server.ask(&["PUBLISH", "binaryrogue:heartbeats", &message]);
+    let said = Instant::now();
+    for (agent, last) in [("agent:set", set), ("agent:hash", hash), ("agent:said", said)] {
+        let (at, alert) = ear.wait("alerts", &format!("{agent} missed its heartbeats"), 1, SOON, &run);
+        let late = at.duration_since(last).checked_sub(Duration::from_secs(3)).expect("not before the mark");
+        println!("{agent}: told {late:?} behind the mark");
+        assert!(late < Duration::from_secs(1), "{agent}: {late:?}");
+        assert_eq!(alert["level"], json!("critical"));
+    }
+    ear.wait("alerts", "agent:old missed its heartbeats", 1, SOON, &run);
+    // One word more, and it is back.
+    server.ask(&["ZADD", "aism:agents:heartbeats", &unix().to_string(), "agent:set"]);
+    ear.wait("alerts", "agent:set is back", 1, SOON, &run);
+    run.stop();
+    // None of them twice.
+    for agent in ["agent:hash", "agent:said", "agent:old"] {
+        assert_eq!(ear.of("alerts", agent).len(), 1, "{:?}", ear.of("alerts", agent));
+    }
+}
+
+#[test]
 fn a_dead_or_frozen_redis_is_not_the_death_of_all_agents() {
     let Some(mut server) = RedisServer::start(&[]) else { return };
     let dir = tempfile::tempdir().unwrap();

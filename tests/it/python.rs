@@ -230,6 +230,8 @@ fn the_protocol_s_own_code_has_its_effects() {
     let score: f64 = server.ask(&["ZSCORE", "aism:agents:heartbeats", "architect-a1b2c3"]).parse().unwrap();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
     assert!((now - score).abs() < 30.0, "{score} at {now}");
+    // Nothing else was ever heard of it.
+    assert_eq!(missed("architect-a1b2c3")["level"], "critical");
 
     // A command to an agent of the host: answered in queue and channel, its state changed and told.
     let said = protocol(&["engine", "tickpath-1.risk", "reducing"]);

@@ -211,6 +211,11 @@ pub fn is_stop(wish: &Wish<'_>) -> bool {
     matches!(wish.as_command(), Ok(Some(command)) if only_stops(&command.action))
 }
 
+/// Whether the wish may move positions: it neither only asks nor can only stop or reduce.
+pub fn may_move_positions(wish: &Wish<'_>) -> bool {
+    matches!(wish.as_command(), Ok(Some(command)) if !only_stops(&command.action))
+}
+
 /// Does it, or says why not.
 pub fn act(host: &dyn Host, config: &IntakeConfig, wish: &Wish<'_>) -> Answer {
     match question(host, wish) {

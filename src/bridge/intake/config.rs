@@ -6,6 +6,7 @@ use crate::bridge::config::ConfigError;
 use crate::types::time::{MILLIS, Nanos, SECONDS};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// `[intake]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +29,10 @@ pub struct IntakeConfig {
     pub signal_ttl_seconds: u32,
     /// Between two looks at the queues, 10..=60 000; a notification wakes it earlier.
     pub poll_ms: u32,
-    /// Tries of a task, 1..=10.
+    /// Tries of a task or command, 1..=10.
     pub tries: u32,
+    /// So long another host's claim to a task counts that it does not renew, in seconds, 1..=86 400: longer than a restart takes.
+    pub claim_seconds: u32,
     /// Wait before the second try, 1..=60 000; it doubles with each.
     pub backoff_ms: u32,
     /// Entries of a list of dead letters that are kept, 1..=10⁶. What goes beyond it is counted.
@@ -50,6 +53,7 @@ impl Default for IntakeConfig {
             signal_ttl_seconds: 60,
             poll_ms: 100,
             tries: 3,
+            claim_seconds: 600,
             backoff_ms: 500,
             dead_max: 10_000,
             responses_max: 10_000,
@@ -79,6 +83,7 @@ impl IntakeConfig {
         check(in_range(self.signal_ttl_seconds, 1..=86_400), "signal_ttl_seconds", "1..=86400")?;
         check(in_range(self.poll_ms, 10..=60_000), "poll_ms", "10..=60000")?;
         check(in_range(self.tries, 1..=10), "tries", "1..=10")?;
+        check(in_range(self.claim_seconds, 1..=86_400), "claim_seconds", "1..=86400")?;
         check(in_range(self.backoff_ms, 1..=60_000), "backoff_ms", "1..=60000")?;
         check(in_range(self.dead_max, 1..=1_000_000), "dead_max", "1..=1000000")?;
         check(in_range(self.responses_max, 1..=1_000_000), "responses_max", "1..=1000000")
@@ -87,6 +92,11 @@ impl IntakeConfig {
     /// The oldest message that is taken, ns.
     pub fn max_age(&self) -> Nanos {
         i64::from(self.max_age_ms) * MILLIS
+    }
+
+    /// So long a claim counts that is not renewed.
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(u64::from(self.claim_seconds))
     }
 
     /// The oldest task that is taken, ns.
@@ -117,6 +127,7 @@ mod tests {
         check("max_age_ms = 0", "max_age_ms");
         check("poll_ms = 9", "poll_ms");
         check("tries = 0", "tries");
+        check("claim_seconds = 0", "claim_seconds");
         assert!(toml::from_str::<IntakeConfig>("everybody = true").is_err());
         assert!(!IntakeConfig::default().may_move("agent:002"), "nobody, unless named");
     }

@@ -1,6 +1,6 @@
 //! Edge: one message from its bytes to what is to be said of it. Knows nothing of connections.
 
-use super::act::{Answer, Wish, act, is_stop, what_became};
+use super::act::{Answer, Wish, act, is_stop, may_move_positions, what_became};
 use super::config::IntakeConfig;
 use super::keys::Keys;
 use super::seen::{Seen, request_of};
@@ -10,6 +10,7 @@ use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::signal::{Decision, Signal};
 use crate::acp::inbound::task::Task;
 use crate::acp::ops::{Level, Log};
+use crate::acp::roster::SUPERVISOR;
 use crate::acp::time::{iso, parse_iso};
 use crate::control::plane::{Host, Opinion, Refused};
 use crate::types::time::{Nanos, SECONDS, UnixNanos};
@@ -78,7 +79,7 @@ impl Desk {
             Ok(name)
         } else {
             Err(format!(
-                "`{who}` moved too many instruments, or too many agents moved some: there is no room to watch it"
+                "nobody could watch it: `{who}` moved too many instruments, or too many agents moved some, or the watch has ended (see `/health`)"
             ))
         }
     }
@@ -126,6 +127,29 @@ impl Desk {
         Ok(())
     }
 
+    fn wish_of<'a>(&self, task: &'a Task, agent: &'a str) -> Wish<'a> {
+        Wish {
+            request: request_of("task", &task.task_id),
+            agent,
+            action: &task.action,
+            payload: &task.payload,
+            who: &task.sender,
+            trace: task.trace(),
+            by: "task",
+            age: self.age(task.created_at.saturating_mul(SECONDS)),
+        }
+    }
+
+    /// Whether the task may move positions: then nobody may do it twice.
+    pub fn may_move_positions(&self, task: &Task) -> bool {
+        may_move_positions(&self.wish_of(task, SUPERVISOR))
+    }
+
+    /// The number of a command to `agent`: the same for a repeat. With its time: engines begin to count anew.
+    pub fn number_of(agent: &str, command: &AgentCommand) -> u64 {
+        request_of("command", &format!("{agent}\n{}\n{}", command.id, command.timestamp))
+    }
+
     /// A task: its outcome. The second value says whether it goes to the dead letters, too.
     pub fn task(&self, task: &Task) -> Handled<(Task, Option<Dead>)> {
         let failed = |why: String, dead: bool| {
@@ -140,17 +164,7 @@ impl Desk {
         {
             return failed(why, true);
         }
-        let request = request_of("task", &task.task_id);
-        let wish = Wish {
-            request,
-            agent,
-            action: &task.action,
-            payload: &task.payload,
-            who: &task.sender,
-            trace: task.trace(),
-            by: "task",
-            age: self.age(task.created_at.saturating_mul(SECONDS)),
-        };
+        let wish = self.wish_of(task, agent);
         if task.action == "target"
             && self.config.may_move(&task.sender)
             && let Some(instrument) = task.payload.get("instrument").and_then(Value::as_str)
@@ -162,14 +176,14 @@ impl Desk {
             Answer::Done(result) => Handled::Over((self.outcome(task, Ok(result)), None)),
             Answer::Failed(why) => failed(why, false),
             Answer::Later(why) => Handled::Later(why),
-            Answer::Taken => Handled::Taken(request),
+            Answer::Taken => Handled::Taken(wish.request),
             Answer::Unknown => failed(unknown("action", &task.action), true),
         }
     }
 
     /// The outcome of a task, as it is published.
     pub fn outcome(&self, task: &Task, outcome: Result<Value, String>) -> Task {
-        let agent = self.keys.agent_for(task.receiver.as_deref()).unwrap_or("supervisor");
+        let agent = self.keys.agent_for(task.receiver.as_deref()).unwrap_or(SUPERVISOR);
         let (status, result, error) = match outcome {
             Ok(result) => ("completed", Some(result), None),
             Err(error) => ("failed", None, Some(error)),
@@ -196,8 +210,7 @@ impl Desk {
         if let Err(Dead(why)) = timely {
             return failed(why);
         }
-        // With its time: engines begin to count anew.
-        let request = request_of("command", &format!("{agent}\n{}\n{}", command.id, command.timestamp));
+        let request = Self::number_of(agent, command);
         let wish = Wish {
             request,
             agent,
@@ -363,7 +376,7 @@ impl Desk {
         let age = sent.as_ref().map_or(Nanos::MAX, |at| self.age(*at));
         let wish = Wish {
             request,
-            agent: "supervisor",
+            agent: SUPERVISOR,
             action: &decision.decision,
             payload: &decision.payload,
             who: &decision.source,
@@ -408,7 +421,7 @@ impl Desk {
     pub fn refusal(&self, channel: &str, why: &str) -> String {
         let process = self.host.process();
         let id = format!("{}-{}-{}", self.keys.host(), process.epoch, process.journaled_sequence);
-        let head = self.head("supervisor", &id);
+        let head = self.head(SUPERVISOR, &id);
         let fields = json!({"channel": channel, "reason": why});
         let log = Log { head, level: Level::Warning, event: "message_refused".into(), fields };
         // Texts and numbers alone: it cannot fail.

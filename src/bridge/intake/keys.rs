@@ -30,7 +30,6 @@ pub struct Keys {
     pub state_changes: String,
     /// Outcomes that wait for PostgreSQL.
     pub outcomes: String,
-    done: String,
     names: Names,
     /// Name that a task may be addressed to → agent of the roster that takes it.
     receivers: BTreeMap<String, &'static str>,
@@ -54,11 +53,10 @@ impl Keys {
         }
         let tasks = names.channel("tasks");
         Self {
-            processing: format!("{tasks}:processing:{host}"),
-            attempts: format!("{tasks}:attempts:{host}"),
-            tasks_dead: format!("{tasks}:dead"),
-            outcomes: format!("{tasks}:outcomes:{host}"),
-            done: format!("{tasks}:done"),
+            processing: names.beside(&tasks, &format!("processing:{host}")),
+            attempts: names.beside(&tasks, &format!("attempts:{host}")),
+            tasks_dead: names.beside(&tasks, "dead"),
+            outcomes: names.beside(&tasks, &format!("outcomes:{host}")),
             tasks,
             signals: names.channel("signals"),
             decisions: names.channel("decisions"),
@@ -73,7 +71,7 @@ impl Keys {
 
     /// The outcome of a task that was done.
     pub fn done(&self, task_id: &str) -> String {
-        format!("{}:{task_id}", self.done)
+        self.names.beside(&self.tasks, &format!("done:{task_id}"))
     }
 
     /// The id of an agent of this host.
@@ -86,9 +84,9 @@ impl Keys {
         &self.names
     }
 
-    /// Which host does a task.
+    /// Which host does a task, and when it said so last.
     pub fn claim(&self, task_id: &str) -> String {
-        format!("{}:claim:{task_id}", self.tasks)
+        self.names.beside(&self.tasks, &format!("claim:{task_id}"))
     }
 
     /// The host's name.
@@ -103,12 +101,23 @@ impl Keys {
 
     /// Those that were taken and not acknowledged.
     pub fn commands_processing(&self, agent: &str) -> String {
-        format!("{}:processing", self.commands(agent))
+        self.names.beside(&self.commands(agent), "processing")
     }
 
     /// Those that are given up.
     pub fn commands_dead(&self, agent: &str) -> String {
-        format!("{}:dead", self.commands(agent))
+        self.names.beside(&self.commands(agent), "dead")
+    }
+
+    /// How often a command was begun, by its number.
+    pub fn commands_attempts(&self, agent: &str) -> String {
+        self.names.beside(&self.commands(agent), "attempts")
+    }
+
+    /// In a cluster: that what belongs to the item `number` was done to `key`, so that it is not done again before the item is
+    /// acknowledged.
+    pub fn told(&self, key: &str, number: u64) -> String {
+        self.names.beside(key, &format!("told:{number}"))
     }
 
     /// An agent's state.
@@ -153,6 +162,14 @@ mod tests {
         assert_eq!(keys.commands_dead("risk"), "aism:agent:tickpath-1.risk:commands:dead");
         assert_eq!(keys.state("risk"), "aism:agent:tickpath-1.risk:state");
         assert_eq!(keys.response_queue, "aism:engine:response_queue");
+        assert_eq!(keys.done("1"), "binaryrogue:tasks:done:1");
+        // In a cluster what is changed together lies together; names of the contract stay as they are.
+        let cluster = Keys::new(&Names::new(PREFIX, "tickpath-1").unwrap().in_cluster(true), &config);
+        assert_eq!((cluster.tasks.as_str(), cluster.commands("risk")), ("binaryrogue:tasks", keys.commands("risk")));
+        assert_eq!(cluster.processing, "{binaryrogue:tasks}:processing:tickpath-1");
+        assert_eq!(cluster.claim("1"), "{binaryrogue:tasks}:claim:1");
+        assert_eq!(cluster.commands_attempts("risk"), "{aism:agent:tickpath-1.risk:commands}:attempts");
+        assert_eq!(cluster.told("aism:audit", 7), "{aism:audit}:told:7");
         for (receiver, agent) in [
             (None, Some("supervisor")),
             (Some(""), Some("supervisor")),

@@ -1,29 +1,62 @@
-//! Edge: the lists: an item is taken in one step into a list of ours, and leaves that list in one step with its outcome.
+//! Edge: the lists: an item is taken in one step into a list of ours.
 //!
 //! `BRPOP` would lose the item of a consumer that dies behind it. Producers go on with `LPUSH`, and other consumers may go on
-//! with `BRPOP`.
+//! with `BRPOP`. What is too long to be read never comes over the wire: its place in our list is taken by its [cut](Cut).
 
 use super::config::IntakeConfig;
 use super::keys::Keys;
-use crate::acp::agent::AuditEntry;
-use crate::bridge::redis::audit;
+use super::search::{Face, Search};
 use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use redis::{Pipeline, Script};
-use serde_json::json;
+use redis::Script;
+use std::time::Instant;
 
-/// Takes the oldest item that is addressed to one of ARGV, or to nobody, or that cannot be read as a task; leaves the others
-/// where they stand. Only what may be ours is decoded, and of a long queue the oldest 10 000 items are looked at: others' items
-/// cost little. It is added before it is removed: a script that fails in between is not undone.
+/// Others' items that are looked at in one step: so long the server does nothing else.
+const WINDOW_ITEMS: u64 = 10_000;
+/// The same in bytes.
+const WINDOW_BYTES: u64 = 4 << 20;
+/// Bytes of an item that is too long which are kept, to be shown with its dead letter.
+const CUT_BYTES: usize = 1_024;
+/// What a cut begins with: no JSON text does.
+const CUT_MARK: &[u8] = b"\0cut ";
+
+/// What the scripts share: a text by which an item is known again, and the cut of one.
+const COMMON: &str = r"
+local function mark(item)
+    if not item then return '' end
+    if #item > 1048576 then return 'long' end
+    return #item .. ':' .. redis.sha1hex(string.sub(item, 1, 512))
+end
+local function cut(item, bytes) return '\0cut ' .. #item .. ' ' .. string.sub(item, 1, bytes) end
+";
+
+/// Takes the oldest item that is addressed to one of us, or to nobody, or that cannot be read as a task; leaves the others where
+/// they stand. KEYS: the queue, our list. ARGV: how many of the oldest were looked at before, how many to look at, of how many
+/// bytes, most bytes of an item, bytes of a cut, and the names that are ours. It answers how many were looked at, how many there
+/// are, by what the newest of those looked at is known, and the item, if one was taken.
+///
+/// Only what may be ours is decoded: others' items cost little. Where long ones stand, they are looked at one by one, since a
+/// hundred of them at once would need their bytes again. It is added before it is removed: a script that fails in between is not
+/// undone.
 const TAKE: &str = r#"
+local from, items_max, bytes_max = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local most, shown = tonumber(ARGV[4]), tonumber(ARGV[5])
 local ours = {}
-for _, name in ipairs(ARGV) do ours[name] = true end
+for i = 6, #ARGV do ours[ARGV[i]] = true end
 local function is_ours(item)
-    local at = string.find(item, '"receiver"', 1, true)
-    local inner = string.find(item, '{', 2, true)
+    local is_long = #item > most
+    local head = is_long and string.sub(item, 1, most) or item
+    local at = string.find(head, '"receiver"', 1, true)
+    local inner = string.find(head, '{', 2, true)
     if at and (not inner or inner > at) then
-        local name = string.match(item, '^"receiver"%s*:%s*"([^"\\]*)"', at)
+        local name = string.match(head, '^"receiver"%s*:%s*"([^"\\]*)"', at)
         if name and name ~= '' then return ours[name] == true end
+    end
+    if is_long then
+        -- Not decoded: whoever is named at its end, else anywhere at its beginning.
+        local named = string.match(head, '"receiver"%s*:%s*"([^"\\]+)"')
+        for name in string.gmatch(string.sub(item, -most), '"receiver"%s*:%s*"([^"\\]+)"') do named = name end
+        return not named or ours[named] == true
     end
     local read, task = pcall(cjson.decode, item)
     if not read or type(task) ~= 'table' then return true end
@@ -31,79 +64,176 @@ local function is_ours(item)
     if type(name) ~= 'string' or name == '' then return true end
     return ours[name] == true
 end
-local length = math.min(redis.call('LLEN', KEYS[1]), 10000)
-local last = -1
-while -last <= length do
-    local items = redis.call('LRANGE', KEYS[1], last - 99, last)
+local length = redis.call('LLEN', KEYS[1])
+local chunk = 100
+local used = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
+if type(used) == 'number' and used > 67108864 + 1024 * length then chunk, items_max = 1, math.min(items_max, 500) end
+local bytes, upto, newest = 0, math.min(length, from + items_max), nil
+while from < upto and bytes < bytes_max do
+    local items = redis.call('LRANGE', KEYS[1], -math.min(from + chunk, upto), -from - 1)
     for i = #items, 1, -1 do
-        if is_ours(items[i]) then
-            redis.call('LPUSH', KEYS[2], items[i])
-            redis.call('LREM', KEYS[1], -1, items[i])
-            return items[i]
+        newest = items[i]
+        if is_ours(newest) then
+            if #newest <= most then
+                redis.call('LPUSH', KEYS[2], newest)
+                redis.call('LREM', KEYS[1], -1, newest)
+                return {from, length - 1, '', newest}
+            end
+            local kept = cut(newest, shown)
+            redis.call('LPUSH', KEYS[2], kept)
+            redis.call('LSET', KEYS[1], -from - 1, kept)
+            redis.call('LREM', KEYS[1], -1, kept)
+            return {from, length - 1, '', kept}
         end
+        from = from + 1
+        bytes = bytes + #newest
     end
-    last = last - 100
 end
-return false
+if from < length then return {from, length, ''} end
+return {from, length, mark(newest or redis.call('LINDEX', KEYS[1], 0))}
 "#;
 
-/// Takes the oldest item of the first list of KEYS that has one; each list is followed by the one that it goes to.
-const TAKE_ANY: &str = "
-for i = 1, #KEYS, 2 do
-    local item = redis.call('RPOPLPUSH', KEYS[i], KEYS[i + 1])
-    if item then return {(i + 1) / 2, item} end
-end
-return false
+/// What the queue looks like from outside. KEYS: the queue. ARGV: whether items may be looked at, how many of the oldest were. It
+/// answers how many there are, by what the newest of all and the newest of those looked at are known.
+const GLANCE: &str = r"
+local length = redis.call('LLEN', KEYS[1])
+if length == 0 or ARGV[1] == '0' then return {length, '', ''} end
+local looked = ''
+if ARGV[2] ~= '0' then looked = mark(redis.call('LINDEX', KEYS[1], -ARGV[2])) end
+return {length, mark(redis.call('LINDEX', KEYS[1], 0)), looked}
 ";
 
-/// How long the outcome of a task that had an effect is remembered, in seconds: seven days.
-const DONE_SECONDS: u64 = 7 * 86_400;
-/// The same of one that only asked: the answer may be long, and asking again changes nothing.
-const ANSWERED_SECONDS: u64 = 600;
+/// Takes the oldest item of a list that is all ours. KEYS: the list, our list of what is in hand. ARGV: most bytes of an item,
+/// bytes of a cut.
+const TAKE_OLDEST: &str = r"
+local item = redis.call('LINDEX', KEYS[1], -1)
+if not item then return false end
+if #item > tonumber(ARGV[1]) then item = cut(item, tonumber(ARGV[2])) end
+redis.call('LPUSH', KEYS[2], item)
+redis.call('LTRIM', KEYS[1], 0, -2)
+return item
+";
 
-/// The scripts.
+/// What is left of an item that was too long to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut<'a> {
+    /// How long it was.
+    pub bytes: u64,
+    /// How it began.
+    pub head: &'a [u8],
+}
+
+impl<'a> Cut<'a> {
+    /// The cut that `item` is, if it is one.
+    pub fn of(item: &'a [u8]) -> Option<Self> {
+        let rest = item.strip_prefix(CUT_MARK)?;
+        let space = memchr::memchr(b' ', rest)?;
+        let bytes = std::str::from_utf8(&rest[..space]).ok()?.parse().ok()?;
+        Some(Self { bytes, head: &rest[space + 1..] })
+    }
+}
+
+/// What a look at the shared queue gave.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// This, which is ours now.
+    Item(Vec<u8>),
+    /// Nothing so far, and not all was looked at.
+    NotYet,
+    /// Nothing in all of it.
+    Nothing,
+}
+
+/// The scripts, and how far the shared queue was looked through.
 pub struct Queue {
     take: Script,
-    take_any: Script,
+    glance: Script,
+    take_oldest: String,
+    search: Search,
 }
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { take: Script::new(TAKE), take_any: Script::new(TAKE_ANY) }
+        let with_common = |text: &str| format!("{COMMON}{text}");
+        Self {
+            take: Script::new(&with_common(TAKE)),
+            glance: Script::new(&with_common(GLANCE)),
+            take_oldest: with_common(TAKE_OLDEST),
+            search: Search::default(),
+        }
     }
 }
 
 impl Queue {
-    /// Takes the next task.
+    /// The queue may have become another one: look through all of it.
+    pub fn begin_anew(&mut self) {
+        self.search = Search::default();
+    }
+
+    /// Takes the next task, in one bounded step.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn take(&self, at: &mut Link, keys: &Keys) -> Result<Option<Vec<u8>>, Trouble> {
-        let mut call = self.take.prepare_invoke();
-        call.key(&keys.tasks).key(&keys.processing);
+    pub async fn take(&mut self, at: &mut Link, keys: &Keys, config: &IntakeConfig) -> Result<Found, Trouble> {
+        if !self.search.is_under_way() {
+            let (peeks, looked) = self.search.asks();
+            let mut call = self.glance.key(&keys.tasks);
+            call.arg(u8::from(peeks)).arg(looked);
+            let (length, newest, looked): (u64, String, String) = call.invoke_async(at).await?;
+            if !self.search.begin(&Face { length, newest, looked }, Instant::now()) {
+                return Ok(Found::Nothing);
+            }
+        }
+        let mut call = self.take.key(&keys.tasks);
+        call.key(&keys.processing).arg(self.search.from()).arg(WINDOW_ITEMS).arg(WINDOW_BYTES);
+        call.arg(config.message_bytes).arg(CUT_BYTES);
         for name in keys.receivers() {
             call.arg(name);
         }
-        Ok(call.invoke_async(at).await?)
+        let (from, length, newest, item) = read(call.invoke_async(at).await?)?;
+        if let Some(item) = item {
+            self.search.took(from);
+            return Ok(Found::Item(item));
+        }
+        Ok(if self.search.looked(from, length, newest, Instant::now()) { Found::Nothing } else { Found::NotYet })
     }
 
-    /// Takes the next command to one of `agents`, with that agent.
+    /// Takes the next command to each of `agents` that has one, with that agent.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn take_command(
+    pub async fn take_commands(
         &self,
         at: &mut Link,
         keys: &Keys,
+        config: &IntakeConfig,
         agents: &[&'static str],
-    ) -> Result<Option<(&'static str, Vec<u8>)>, Trouble> {
-        let mut call = self.take_any.prepare_invoke();
+    ) -> Result<Vec<(&'static str, Vec<u8>)>, Trouble> {
+        // One call for each: in a cluster their lists lie on different nodes.
+        let mut pipe = redis::pipe();
         for agent in agents {
-            call.key(keys.commands(agent)).key(keys.commands_processing(agent));
+            let call = pipe.cmd("EVAL").arg(&self.take_oldest).arg(2);
+            call.arg(keys.commands(agent)).arg(keys.commands_processing(agent));
+            call.arg(config.message_bytes).arg(CUT_BYTES);
         }
-        let taken: Option<(usize, Vec<u8>)> = call.invoke_async(at).await?;
-        Ok(taken.and_then(|(place, item)| Some((*agents.get(place.checked_sub(1)?)?, item))))
+        let taken: Vec<Option<Vec<u8>>> = pipe.query_async(at).await?;
+        Ok(agents.iter().zip(taken).filter_map(|(agent, item)| Some((*agent, item?))).collect())
     }
+}
+
+/// How many were looked at, how many there are, by what the newest of them is known, and what was taken.
+type Taken = (u64, u64, String, Option<Vec<u8>>);
+
+/// An answer of [`TAKE`]: with or without an item.
+fn read(answer: redis::Value) -> Result<Taken, Trouble> {
+    let redis::Value::Array(mut values) = answer else {
+        return Err(Trouble("Redis: the taking script answered what it never does".to_owned()));
+    };
+    let item = (values.len() == 4).then(|| values.pop()).flatten();
+    let (from, length, newest) =
+        redis::from_redis_value(redis::Value::Array(values)).map_err(redis::RedisError::from)?;
+    let item = item.map(redis::from_redis_value).transpose().map_err(redis::RedisError::from)?;
+    Ok((from, length, newest, item))
 }
 
 /// All of a list, the oldest first.
@@ -116,143 +246,20 @@ pub async fn left_in(at: &mut Link, list: &str) -> Result<Vec<Vec<u8>>, Trouble>
     Ok(items)
 }
 
-/// Says that this host does the task, if no other does; who does it.
-///
-/// # Errors
-/// [`Trouble`].
-pub async fn claim(at: &mut Link, keys: &Keys, task_id: &str) -> Result<String, Trouble> {
-    let key = keys.claim(task_id);
-    let mut pipe = redis::pipe();
-    pipe.atomic();
-    pipe.cmd("SET").arg(&key).arg(keys.host()).arg("NX").arg("EX").arg(DONE_SECONDS).ignore();
-    pipe.cmd("GET").arg(&key);
-    let (holder,): (String,) = pipe.query_async(at).await?;
-    Ok(holder)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What the shared queue looks like from outside: if it is the same as before a fruitless look, another would be fruitless too.
-///
-/// # Errors
-/// [`Trouble`].
-pub async fn face(at: &mut Link, keys: &Keys) -> Result<Face, Trouble> {
-    let mut pipe = redis::pipe();
-    pipe.cmd("LLEN").arg(&keys.tasks);
-    // Items are long; their ends are enough to tell a new one.
-    pipe.cmd("LINDEX").arg(&keys.tasks).arg(0);
-    pipe.cmd("LINDEX").arg(&keys.tasks).arg(-1);
-    let (length, newest, oldest): (u64, Option<Vec<u8>>, Option<Vec<u8>>) = pipe.query_async(at).await?;
-    let digest = |item: Option<Vec<u8>>| item.map_or(0, |item| xxhash_rust::xxh3::xxh3_64(&item));
-    Ok(Face { length, newest: digest(newest), oldest: digest(oldest) })
-}
-
-/// See [`face`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Face {
-    length: u64,
-    newest: u64,
-    oldest: u64,
-}
-
-impl Face {
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-}
-
-/// One more try of a task; which one it is.
-///
-/// # Errors
-/// [`Trouble`].
-pub async fn begin(at: &mut Link, keys: &Keys, task_id: &str) -> Result<u32, Trouble> {
-    Ok(redis::cmd("HINCRBY").arg(&keys.attempts).arg(task_id).arg(1).query_async(at).await?)
-}
-
-/// The outcome of a task that was done already.
-///
-/// # Errors
-/// [`Trouble`].
-pub async fn outcome_of(at: &mut Link, keys: &Keys, task_id: &str) -> Result<Option<String>, Trouble> {
-    Ok(redis::cmd("GET").arg(keys.done(task_id)).query_async(at).await?)
-}
-
-/// What is done in one step with an item: taken off our list, with everything that tells of it.
-pub struct Settled(Pipeline);
-
-impl Settled {
-    /// Takes `item` off `list`.
-    pub fn new(list: &str, item: &[u8]) -> Self {
-        let mut pipe = Pipeline::new();
-        pipe.atomic();
-        pipe.cmd("LREM").arg(list).arg(1).arg(item).ignore();
-        Self(pipe)
-    }
-
-    /// Nothing is taken off anywhere: a message of a channel.
-    pub fn of_message() -> Self {
-        let mut pipe = Pipeline::new();
-        pipe.atomic();
-        Self(pipe)
-    }
-
-    /// Publishes.
-    #[must_use]
-    pub fn publish(mut self, channel: &str, text: &str) -> Self {
-        self.0.cmd("PUBLISH").arg(channel).arg(text).ignore();
-        self
-    }
-
-    /// Remembers the outcome of a task (for long, if it had an `effect`), keeps it for PostgreSQL where somebody `waits` for it,
-    /// and forgets its tries.
-    #[must_use]
-    pub fn done(mut self, keys: &Keys, task_id: &str, outcome: &str, effect: bool, waits: bool) -> Self {
-        let seconds = if effect { DONE_SECONDS } else { ANSWERED_SECONDS };
-        self.0.cmd("SET").arg(keys.done(task_id)).arg(outcome).arg("EX").arg(seconds).ignore();
-        self.0.cmd("HDEL").arg(&keys.attempts).arg(task_id).ignore();
-        if waits {
-            self.0.cmd("LPUSH").arg(&keys.outcomes).arg(outcome).ignore();
-        }
-        self
-    }
-
-    /// Keeps a response for the engine, then publishes it.
-    #[must_use]
-    pub fn respond(mut self, keys: &Keys, config: &IntakeConfig, response: &str) -> Self {
-        self.0.cmd("LPUSH").arg(&keys.response_queue).arg(response).ignore();
-        self.0.cmd("LTRIM").arg(&keys.response_queue).arg(0).arg(config.responses_max - 1).ignore();
-        self.publish(&keys.responses, response)
-    }
-
-    /// Sets an agent's state.
-    #[must_use]
-    pub fn state(mut self, key: &str, state: &str) -> Self {
-        self.0.cmd("SET").arg(key).arg(state).ignore();
-        self
-    }
-
-    /// An entry of the audit stream.
-    #[must_use]
-    pub fn audit(mut self, keys: &Keys, length: u64, entry: &AuditEntry<'_>) -> Self {
-        self.0.add_command(audit::add(keys.names(), length, entry)).ignore();
-        self
-    }
-
-    /// A dead letter: the item as it came, and why it was given up. What is no text is shown as such.
-    #[must_use]
-    pub fn dead(mut self, list: &str, config: &IntakeConfig, item: &[u8], why: &str, by: &str, at: &str) -> Self {
-        // A huge one is cut: what it was is known by its length.
-        let shown = String::from_utf8_lossy(&item[..item.len().min(config.message_bytes as usize)]);
-        let letter = json!({"reason": why, "at": at, "by": by, "bytes": item.len(), "item": shown}).to_string();
-        self.0.cmd("LPUSH").arg(list).arg(letter).ignore();
-        self.0.cmd("LTRIM").arg(list).arg(0).arg(config.dead_max - 1).ignore();
-        self
-    }
-
-    /// Does it, all or nothing.
-    ///
-    /// # Errors
-    /// [`Trouble`]: whether it was done is not known then; doing it again changes nothing that counts.
-    pub async fn send(self, at: &mut Link) -> Result<(), Trouble> {
-        Ok(self.0.query_async(at).await?)
+    #[test]
+    fn a_cut_is_known_and_nothing_else_is_taken_for_one() {
+        let check = |item: &[u8], cut: Option<(u64, &[u8])>| {
+            assert_eq!(Cut::of(item).map(|cut| (cut.bytes, cut.head)), cut, "{item:?}");
+        };
+        check(b"\0cut 300000000 {\"a\": \"b c\"", Some((300_000_000, b"{\"a\": \"b c\"")));
+        check(b"\0cut 7 ", Some((7, b"")));
+        check(b"\0cut 7", None);
+        check(b"\0cut x y", None);
+        check(b"{\"task_id\": 7}", None);
+        check(b"", None);
     }
 }

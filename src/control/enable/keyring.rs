@@ -225,6 +225,18 @@ impl Keyring {
     }
 }
 
+/// Why the user that this program runs as could change the keyring, if it could: whoever becomes that user could then say whose
+/// key is whose before a start. The program itself never writes it.
+pub fn changeable_by_own_user(path: &Path) -> Option<String> {
+    let may_write = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let place = [path, folder].into_iter().find(|place| may_write(place))?;
+    Some(format!(
+        "the user that the host runs as may write to {}, and could say whose key is whose: give the keyring and its folder to another user, mode go-w, and name it in `[host] keyring`",
+        place.display()
+    ))
+}
+
 fn read_key(entry: KeyEntry, person: &str, name: &str) -> Result<Key, KeyringError> {
     if !is_key_id(&entry.id) {
         return Err(KeyringError::KeyId(entry.id));
@@ -256,4 +268,25 @@ fn read_key(entry: KeyEntry, person: &str, name: &str) -> Result<Key, KeyringErr
         revoked: entry.revoked,
         id: entry.id,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_keyring_that_the_host_s_own_user_may_change_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keyring.toml");
+        std::fs::write(&path, "").unwrap();
+        let told = changeable_by_own_user(&path).unwrap();
+        assert!(told.contains("keyring.toml") && told.contains("another user"), "{told}");
+        for (place, mode) in [(path.as_path(), 0o400), (folder.path(), 0o500)] {
+            std::fs::set_permissions(place, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        // Permissions bind everybody but root.
+        assert_eq!(changeable_by_own_user(&path).is_some(), rustix::process::geteuid().is_root());
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
 }

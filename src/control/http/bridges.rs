@@ -6,22 +6,19 @@ use super::error::Failure;
 use super::guard::Operator;
 use super::intake::Checked;
 use super::wire::{BridgesNow, Plain, RebuildOrder, Why};
+use super::write::{Answer, Plane};
 use crate::control::plane::view::BridgeNow;
 use crate::control::plane::{BridgeAction, BridgeOrder, Refused};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use std::sync::Arc;
-
-type Plane = State<Arc<Shared>>;
-type Answer = Result<Response, Failure>;
+use axum::response::IntoResponse;
 
 fn order(plane: &Shared, operator: &Operator, name: &str, action: BridgeAction, why: &Why) -> Answer {
     let order = BridgeOrder {
         action,
         who: operator.name().to_owned(),
-        ticket: why.ticket.as_ref().map(|t| t.as_str().to_owned()).unwrap_or_default(),
+        ticket: why.ticket(),
         reason: why.reason.kept().to_owned(),
         request: why.request.map(|number| number.0),
     };

@@ -3,6 +3,7 @@
 use super::Shared;
 use super::error::Failure;
 use super::wire::{Agents, AlertsNow, Health, Healthz, Limits, Liveness, Readiness, State as Now};
+use super::write::Plane;
 use crate::control::plane::view::{Agent, Enablement, ExecutionState, Mode};
 use crate::control::plane::{Refused, Scrape};
 use crate::event::input::GateReason;
@@ -10,9 +11,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use std::sync::Arc;
-
-type Plane = State<Arc<Shared>>;
 
 /// 200 with the body if `good`, else 503 with the same body.
 fn probe(good: bool, body: impl serde::Serialize) -> Response {

@@ -66,6 +66,13 @@ pub struct Why {
     pub request: Option<RequestNumber>,
 }
 
+impl Why {
+    /// The ticket; empty if there is none.
+    pub fn ticket(&self) -> String {
+        self.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()).unwrap_or_default()
+    }
+}
+
 bodies! {
     /// A command for the whole host.
     Plain, r#"{"reason": "feed is back", "ticket": "OPS-1"}"# {}

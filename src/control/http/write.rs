@@ -21,8 +21,8 @@ use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::Duration;
 
-type Plane = State<Arc<Shared>>;
-type Answer = Result<Response, Failure>;
+pub(super) type Plane = State<Arc<Shared>>;
+pub(super) type Answer = Result<Response, Failure>;
 
 /// Pause between two looks at whether a command is in the journal.
 const JOURNAL_POLL: Duration = Duration::from_millis(2);
@@ -39,7 +39,7 @@ async fn submit(plane: &Shared, operator: &Operator, action: Action, scope: Scop
             action,
             scope,
             who: operator.name().to_owned(),
-            ticket: why.ticket.map(|t| t.as_str().to_owned()).unwrap_or_default(),
+            ticket: why.ticket(),
             trace: String::new(),
             reason: why.reason.kept().to_owned(),
         };

@@ -133,6 +133,10 @@ pub struct IntakeNow {
     pub strangers: u64,
     /// Messages of the channels that there was no room for.
     pub dropped: u64,
+    /// Tasks and commands that were taken more than 5 s ago and are not in the journal yet.
+    pub late: u64,
+    /// Whether it ended by a fault of its own: nothing comes in until the host starts again.
+    pub ended: bool,
     /// What is wrong, and what to do; empty if nothing is.
     pub trouble: String,
 }
@@ -167,6 +171,8 @@ pub struct WatchNow {
     pub budgets: Vec<String>,
     /// Heartbeats that were refused (no JSON, wrong types, too long).
     pub refused: u64,
+    /// Whether it ended by a fault of its own: nobody is watched until the host starts again.
+    pub ended: bool,
     /// What is wrong, and what to do; empty if nothing is.
     pub trouble: String,
 }

@@ -1,0 +1,235 @@
+//! Edge: an item leaves our list with everything that tells of it: in one transaction, or, where the keys lie on several nodes
+//! of a cluster, in steps.
+//!
+//! The steps go in an order in which a kill between any two is made good by doing them all again: first what is told elsewhere,
+//! each step known by a key of its own beside what it changes, so that the second time it is left out; the acknowledgement last.
+
+use super::claim::REMEMBERED;
+use super::config::IntakeConfig;
+use super::keys::Keys;
+use crate::acp::agent::AuditEntry;
+use crate::bridge::redis::audit;
+use crate::bridge::redis::link::Link;
+use crate::bridge::redis::trouble::Trouble;
+use redis::{Arg, Cmd, Pipeline};
+use serde_json::json;
+
+/// How long the answer to a task that only asked is remembered, in seconds: it may be long, and asking again changes nothing.
+const ANSWERED_SECONDS: u64 = 600;
+/// How long a step is known to be done, in seconds, if the host dies behind it.
+const TOLD_SECONDS: u64 = 86_400;
+
+/// Does commands, unless that was done before. KEYS: by what it is known, and what the commands change. ARGV: how long it is
+/// known, and each command: how many words, the words. What fails is done again as a whole: told twice, and not lost.
+const ONCE: &str = r"
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local at = 2
+while at <= #ARGV do
+    local words = tonumber(ARGV[at])
+    redis.call(unpack(ARGV, at + 1, at + words))
+    at = at + words + 1
+end
+redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
+return 1
+";
+
+/// What is told elsewhere: changes of one key, and messages on channels.
+#[derive(Debug)]
+struct Step {
+    key: String,
+    commands: Vec<Cmd>,
+}
+
+/// What is done with an item: taken off our list, with everything that tells of it.
+#[derive(Debug)]
+pub struct Settled<'a> {
+    keys: &'a Keys,
+    /// The item's number; 0 = none, and nothing is told elsewhere.
+    number: u64,
+    steps: Vec<Step>,
+    /// On our list and what lies beside it; last.
+    acknowledge: Vec<Cmd>,
+}
+
+fn publishing(channel: &str, text: &str) -> Cmd {
+    let mut command = redis::cmd("PUBLISH");
+    command.arg(channel).arg(text);
+    command
+}
+
+/// A command's words.
+fn words(command: &Cmd) -> Vec<&[u8]> {
+    let word = |arg| match arg {
+        Arg::Simple(bytes) => Some(bytes),
+        _ => None,
+    };
+    command.args_iter().filter_map(word).collect()
+}
+
+impl<'a> Settled<'a> {
+    /// Takes `item`, which has this number, off `list`.
+    pub fn new(keys: &'a Keys, list: &str, item: &[u8], number: u64) -> Self {
+        let mut remove = redis::cmd("LREM");
+        remove.arg(list).arg(1).arg(item);
+        Self { keys, number, steps: Vec::new(), acknowledge: vec![remove] }
+    }
+
+    /// Nothing is taken off anywhere: a message of a channel.
+    pub fn of_message(keys: &'a Keys) -> Self {
+        Self { keys, number: 0, steps: Vec::new(), acknowledge: Vec::new() }
+    }
+
+    /// Publishes, with the acknowledgement.
+    #[must_use]
+    pub fn publish(mut self, channel: &str, text: &str) -> Self {
+        self.acknowledge.push(publishing(channel, text));
+        self
+    }
+
+    /// Remembers the outcome of a task (for long, if it had an `effect`), keeps it for PostgreSQL where somebody `waits` for it,
+    /// and forgets its tries and whose it was: the outcome says more.
+    #[must_use]
+    pub fn done(mut self, task_id: &str, outcome: &str, effect: bool, waits: bool) -> Self {
+        let keys = self.keys;
+        let seconds = if effect { REMEMBERED.as_secs() } else { ANSWERED_SECONDS };
+        let (mut set, mut tries, mut claim) = (redis::cmd("SET"), redis::cmd("HDEL"), redis::cmd("DEL"));
+        set.arg(keys.done(task_id)).arg(outcome).arg("EX").arg(seconds);
+        tries.arg(&keys.attempts).arg(task_id);
+        claim.arg(keys.claim(task_id));
+        self.acknowledge.extend([set, tries, claim]);
+        if waits {
+            let mut keep = redis::cmd("LPUSH");
+            keep.arg(&keys.outcomes).arg(outcome);
+            self.acknowledge.push(keep);
+        }
+        self
+    }
+
+    /// Forgets the tries of a command to `agent`.
+    #[must_use]
+    pub fn answered(mut self, agent: &str) -> Self {
+        let mut tries = redis::cmd("HDEL");
+        tries.arg(self.keys.commands_attempts(agent)).arg(self.number);
+        self.acknowledge.push(tries);
+        self
+    }
+
+    fn step(mut self, key: String, commands: Vec<Cmd>) -> Self {
+        self.steps.push(Step { key, commands });
+        self
+    }
+
+    /// Keeps a response for the engine, then publishes it.
+    #[must_use]
+    pub fn respond(self, config: &IntakeConfig, response: &str) -> Self {
+        let queue = self.keys.response_queue.clone();
+        let (mut keep, mut trim) = (redis::cmd("LPUSH"), redis::cmd("LTRIM"));
+        keep.arg(&queue).arg(response);
+        trim.arg(&queue).arg(0).arg(config.responses_max - 1);
+        let said = publishing(&self.keys.responses, response);
+        self.step(queue, vec![keep, trim, said])
+    }
+
+    /// Sets an agent's state, then publishes the change.
+    #[must_use]
+    pub fn state(self, key: &str, state: &str, change: &str) -> Self {
+        let mut set = redis::cmd("SET");
+        set.arg(key).arg(state);
+        let said = publishing(&self.keys.state_changes, change);
+        self.step(key.to_owned(), vec![set, said])
+    }
+
+    /// Entries of the audit stream.
+    #[must_use]
+    pub fn audit(self, length: u64, entries: &[AuditEntry<'_>]) -> Self {
+        let names = self.keys.names();
+        let commands = entries.iter().map(|entry| audit::add(names, length, entry)).collect();
+        self.step(names.aism("audit"), commands)
+    }
+
+    /// A dead letter: the item, so far as it is shown, how long it was, and why it was given up. What is no text is shown as such.
+    #[must_use]
+    pub fn dead(mut self, list: &str, config: &IntakeConfig, letter: &Letter<'_>) -> Self {
+        // A huge one is cut: what it was is known by its length.
+        let shown = String::from_utf8_lossy(&letter.item[..letter.item.len().min(config.message_bytes as usize)]);
+        let Letter { bytes, why, by, at, .. } = letter;
+        let text = json!({"reason": why, "at": at, "by": by, "bytes": bytes, "item": shown}).to_string();
+        let (mut keep, mut trim) = (redis::cmd("LPUSH"), redis::cmd("LTRIM"));
+        keep.arg(list).arg(text);
+        trim.arg(list).arg(0).arg(config.dead_max - 1);
+        self.acknowledge.extend([keep, trim]);
+        self
+    }
+
+    /// Does it: all or nothing, or in a cluster step by step.
+    ///
+    /// # Errors
+    /// [`Trouble`]: whether it was done is not known then; doing it again changes nothing that counts.
+    pub async fn send(self, at: &mut Link) -> Result<(), Trouble> {
+        let mut last = Pipeline::new();
+        last.atomic();
+        let mut known = redis::pipe();
+        for Step { key, commands } in self.steps {
+            if self.keys.names().is_cluster() {
+                let told = self.keys.told(&key, self.number);
+                once(&key, &told, &commands).query_async::<()>(at).await?;
+                known.cmd("DEL").arg(told).ignore();
+            } else {
+                for command in commands {
+                    last.add_command(command).ignore();
+                }
+            }
+        }
+        for command in self.acknowledge {
+            last.add_command(command).ignore();
+        }
+        last.query_async::<()>(at).await?;
+        // Behind the acknowledgement nobody asks any more; what is left of a kill before this goes by itself.
+        if known.is_empty() { Ok(()) } else { Ok(known.query_async(at).await?) }
+    }
+}
+
+/// The call of [`ONCE`] that does `commands` to `key`.
+fn once(key: &str, told: &str, commands: &[Cmd]) -> Cmd {
+    let mut call = redis::cmd("EVAL");
+    call.arg(ONCE).arg(2).arg(told).arg(key).arg(TOLD_SECONDS);
+    for command in commands {
+        let words = words(command);
+        call.arg(words.len());
+        for word in words {
+            call.arg(word);
+        }
+    }
+    call
+}
+
+/// What is told of an item that is given up.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// As it came, or how it began.
+    pub item: &'a [u8],
+    /// How long it was.
+    pub bytes: u64,
+    /// Why.
+    pub why: &'a str,
+    /// By which host.
+    pub by: &'a str,
+    /// When.
+    pub at: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_carries_its_commands_word_by_word() {
+        let mut keep = redis::cmd("LPUSH");
+        keep.arg("q").arg("a b\r\n").arg(7);
+        let call = once("q", "{q}:told:1", &[keep, publishing("c", "")]);
+        let words: Vec<String> =
+            words(&call).iter().skip(2).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let expected = ["2", "{q}:told:1", "q", "86400", "4", "LPUSH", "q", "a b\r\n", "7", "3", "PUBLISH", "c", ""];
+        assert_eq!(words, expected);
+    }
+}
