@@ -3,7 +3,7 @@
 use super::payload::{self, Exact, Scales, Shown, word};
 use super::time::write_iso;
 use super::trace::Trace;
-use crate::event::execution::{CommandKind, ExecutionSection, OrderState, OrderType, TimeInForce};
+use crate::event::execution::{CommandKind, ExecutionSection, OrderCommand, OrderState, OrderType, TimeInForce};
 use crate::event::input::{GateReason, Input, InputKind};
 use crate::event::report::VenueReason;
 use crate::event::risk::{RiskSection, Verdict};
@@ -37,10 +37,19 @@ pub struct Event<'a> {
     pub input: &'a Input,
     /// Its instrument, once defined.
     pub instrument: Option<&'a Instrument>,
+    /// Instruments by id, as far as they are defined: an order that follows from it may be of another one.
+    pub instruments: &'a [Option<Instrument>],
     /// What became of it.
     pub outputs: Option<Outputs<'a>>,
     /// Whose wish it follows.
     pub trace: Trace<'a>,
+}
+
+impl Event<'_> {
+    /// The instrument of an order that follows from it: a gate that closes, or a person, cancels orders of all of them.
+    pub fn instrument_of(&self, command: &OrderCommand) -> Option<&Instrument> {
+        self.instruments.get(command.instrument.index())?.as_ref()
+    }
 }
 
 /// Room for the texts of one event; used again for the next.
@@ -118,7 +127,7 @@ impl Serialize for Data<'_> {
                 map.serialize_entry("risk", &Risk(outputs.risk, scales))?;
             }
             if outputs.execution.commands_len > 0 {
-                map.serialize_entry("orders", &Orders(outputs.execution, scales))?;
+                map.serialize_entry("orders", &Orders(self.0, outputs.execution))?;
             }
             if outputs.execution.updated != 0 {
                 map.serialize_entry("update", &Update(outputs.execution, scales))?;
@@ -163,23 +172,25 @@ impl Serialize for Risk<'_> {
     }
 }
 
-struct Orders<'a>(&'a ExecutionSection, Scales<'a>);
+struct Orders<'a>(&'a Event<'a>, &'a ExecutionSection);
 
 impl Serialize for Orders<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(execution, scales) = self;
-        serializer.collect_seq(execution.commands().iter().map(|command| Order(command, *scales)))
+        let Self(event, execution) = self;
+        serializer.collect_seq(execution.commands().iter().map(|command| Order(command, event.instrument_of(command))))
     }
 }
 
-struct Order<'a>(&'a crate::event::execution::OrderCommand, Scales<'a>);
+struct Order<'a>(&'a OrderCommand, Option<&'a Instrument>);
 
 impl Serialize for Order<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(c, scales) = self;
-        let mut map = serializer.serialize_map(Some(7))?;
+        let Self(c, instrument) = self;
+        let scales = Scales(*instrument);
+        let mut map = serializer.serialize_map(Some(8))?;
         map.serialize_entry("kind", &word(CommandKind::from_code(c.kind).map(CommandKind::name), c.kind))?;
         map.serialize_entry("client_order_id", &Shown(c.client_order_id))?;
+        map.serialize_entry("instrument", &instrument.map(Instrument::name))?;
         map.serialize_entry("side", &c.side().map(Side::name))?;
         map.serialize_entry("qty", &scales.qty(c.qty))?;
         map.serialize_entry("px", &scales.px(c.px))?;

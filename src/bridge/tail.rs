@@ -181,6 +181,7 @@ impl Tail {
             epoch: entry.epoch,
             input: &entry.input,
             instrument: self.instrument(entry.input.instrument),
+            instruments: &self.instruments,
             outputs: entry.audit.as_ref().map(|s| Outputs {
                 signal: &s.signal,
                 risk: &s.risk,

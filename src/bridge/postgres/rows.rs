@@ -11,7 +11,7 @@ use crate::event::input::{EpochStart, GateChange, GateReason, InputKind};
 use crate::event::operator::{OperatorAction, OperatorCommand, Scope, ScopeState};
 use crate::event::report::{Liquidity, Report, VenueReason};
 use crate::event::risk::{RiskSection, Verdict};
-use crate::types::instrument::VenueKind;
+use crate::types::instrument::{Instrument, VenueKind};
 use crate::types::price::Side;
 
 /// What a check's stored number is called.
@@ -209,6 +209,10 @@ fn update(rows: &mut [Rows; TABLES.len()], at: &At<'_>, outputs: &Outputs<'_>) {
 
 /// An order that was sent, or asked to be cancelled.
 fn order_command(rows: &mut [Rows; TABLES.len()], at: &At<'_>, command: &OrderCommand, part: i16) {
+    // Its own: what led to it may be about another instrument, or about none.
+    let instrument = at.event.instrument_of(command);
+    let name = instrument.map(Instrument::name);
+    let at = At { scales: Scales(instrument), instrument: name.as_deref(), ..*at };
     let new = command.kind == CommandKind::New.code();
     let order = command.client_order_id.to_string();
     let row = at.row(rows, Which::OrderEvents);
@@ -324,7 +328,7 @@ mod tests {
         let mut input = Input::new(InputKind::Quote, SourceId::FEED_FIRST, InstrumentId(0), 5, &Quote::zeroed());
         input.sequence = 7;
         let trace = Trace::of_header(2, &input);
-        let event = Event { epoch: 2, input: &input, instrument: None, outputs: None, trace };
+        let event = Event { epoch: 2, input: &input, instrument: None, instruments: &[], outputs: None, trace };
         let mut rows: [Rows; TABLES.len()] = Default::default();
         let mut maker = RowMaker::new("h", |_| None, market_data);
         maker.add(&mut rows, &event);

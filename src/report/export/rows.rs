@@ -13,7 +13,7 @@ use crate::event::signal::Direction;
 use crate::event::slot::Slot;
 use crate::report::number::{money, px, qty};
 use crate::types::decimal::format_decimal;
-use crate::types::ids::ClientOrderId;
+use crate::types::ids::{ClientOrderId, InstrumentId};
 use crate::types::instrument::{Instrument, VenueKind};
 use crate::types::price::{Px, Side};
 use crate::types::time::UnixNanos;
@@ -136,6 +136,10 @@ impl RowMaker {
         if self.what == What::Control {
             return control(self.instruments.get(at).and_then(Option::as_ref), slot, emit);
         }
+        if self.what == What::Orders {
+            // A gate, or a person, cancels orders of instruments that its input is not about.
+            return orders(&self.instruments, slot, emit);
+        }
         let Some(Some(instrument)) = self.instruments.get(at) else { return };
         match self.what {
             What::Bbo => bbo(instrument, slot, emit),
@@ -144,9 +148,8 @@ impl RowMaker {
             What::Features => self.features(instrument, slot, emit),
             What::Signals => signals(instrument, slot, emit),
             What::Risk => risk(instrument, slot, emit),
-            What::Orders => orders(instrument, slot, emit),
             What::Fills => fills(instrument, slot, emit),
-            What::Control => {}
+            What::Control | What::Orders => {}
         }
     }
 
@@ -351,9 +354,12 @@ fn state(code: u8) -> Cell {
     OrderState::from_code(code).map_or(Cell::None, |s| Cell::text(s.name()))
 }
 
-fn orders(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>)) {
+fn orders(instruments: &[Option<Instrument>], slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>)) {
+    let known = |id: InstrumentId| instruments.get(id.index()).and_then(Option::as_ref);
     let execution = &slot.execution;
-    if execution.updated != 0 {
+    if execution.updated != 0
+        && let Some(instrument) = known(slot.input.instrument)
+    {
         let u = &execution.update;
         let mut row = head(instrument, &slot.input);
         row.extend([
@@ -373,6 +379,7 @@ fn orders(instrument: &Instrument, slot: &Slot, emit: &mut dyn FnMut(Vec<Cell>))
         emit(row);
     }
     for command in execution.commands() {
+        let Some(instrument) = known(command.instrument) else { continue };
         let new = command.kind == CommandKind::New.code();
         let mut row = head(instrument, &slot.input);
         row.extend([order_id(command.client_order_id), Cell::None, Cell::id(slot.input.sequence)]);
