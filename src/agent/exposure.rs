@@ -44,22 +44,17 @@ impl Exposure {
     /// or nobody watches: then it must be refused, since nobody would bound it if the agent fell silent.
     pub fn note(&self, agent: &str, instrument: &str) -> bool {
         let mut inside = self.lock();
-        if inside.held.is_some() {
-            return false;
-        }
-        if !inside.moved.contains_key(agent) && inside.moved.len() >= AGENTS_MAX {
-            return false;
-        }
-        let moved = inside.moved.entry(agent.to_owned()).or_default();
-        if moved.contains(instrument) {
-            return true;
-        }
-        if moved.len() >= INSTRUMENTS_MAX {
-            return false;
-        }
-        moved.insert(instrument.to_owned());
-        inside.news.insert(agent.to_owned());
-        true
+        inside.held.is_none() && inside.add(agent, instrument)
+    }
+
+    /// What an earlier start had noted: it is known whether anybody watches or not. False if there is no room for it.
+    pub fn recall(&self, agent: &str, instrument: &str) -> bool {
+        self.lock().add(agent, instrument)
+    }
+
+    /// Whether nobody can watch the agents, or take back what they said.
+    pub fn is_held(&self) -> bool {
+        self.lock().held.is_some()
     }
 
     /// What `agent` moved.
@@ -84,6 +79,25 @@ impl Exposure {
     }
 }
 
+impl Inside {
+    /// False if there is no room.
+    fn add(&mut self, agent: &str, instrument: &str) -> bool {
+        if !self.moved.contains_key(agent) && self.moved.len() >= AGENTS_MAX {
+            return false;
+        }
+        let moved = self.moved.entry(agent.to_owned()).or_default();
+        if moved.contains(instrument) {
+            return true;
+        }
+        if moved.len() >= INSTRUMENTS_MAX {
+            return false;
+        }
+        moved.insert(instrument.to_owned());
+        self.news.insert(agent.to_owned());
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +110,9 @@ mod tests {
         exposure.hold("later");
         assert!(!exposure.note("agent:002", "X.SIM") && !exposure.note("agent:003", "X.SIM"));
         assert_eq!(exposure.held(), BTreeMap::from([("agent:002".to_owned(), "then".to_owned())]));
+        // What an earlier start knew is known too late, but it is known.
+        assert!(exposure.recall("agent:003", "Y.SIM") && exposure.is_held());
+        assert_eq!(exposure.held().len(), 2);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::exposure::Exposure;
 use super::reduce::{Reducer, Said};
 use crate::control::plane::Host;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,7 +17,9 @@ const EVERY: Duration = Duration::from_millis(200);
 pub fn keep(exposure: &Arc<Exposure>, host: &Arc<dyn Host>, end: &AtomicBool) {
     let mut reducer = Reducer::new(Arc::clone(exposure), Arc::clone(host));
     while !end.load(Ordering::Acquire) {
-        for Said { message, .. } in reducer.step(&BTreeMap::new(), host.now()) {
+        // What ended the thread that watched may be met here again: the next look may do better.
+        let look = AssertUnwindSafe(|| reducer.step(&BTreeMap::new(), host.now()));
+        for Said { message, .. } in catch_unwind(look).unwrap_or_default() {
             tracing::error!("agents: {message}");
         }
         std::thread::sleep(EVERY);

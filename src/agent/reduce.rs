@@ -2,7 +2,7 @@
 //!
 //! It is freed only if nobody else is responsible for it, and it is as the supervisor set it, by the very same request: whatever a
 //! person set meanwhile stands. In doubt it stays reduce-only, and that is said. What was tightened by somebody is never loosened:
-//! if another's command came between the look and ours, it is set again.
+//! ours only ever tightens, and if another's command came between the look and ours, it is set again, so that it is seen as theirs.
 
 use super::exposure::Exposure;
 use super::memory::Bound;
@@ -136,6 +136,7 @@ impl Reducer {
 
     /// One look: `down` are the silent agents, with since when; what is to be told.
     pub fn step(&mut self, down: &BTreeMap<String, String>, now: UnixNanos) -> Vec<Said> {
+        let is_held = self.exposure.is_held();
         let (held, mut wanted) = (self.exposure.held(), BTreeMap::<String, BTreeSet<String>>::new());
         let all: BTreeMap<String, String>;
         let down = if held.is_empty() {
@@ -176,6 +177,8 @@ impl Reducer {
                             known.bound.agents.clone_from(agents);
                         }
                     }
+                    // Nobody can say that an agent is back.
+                    None if is_held => {}
                     None => self.lift(&instrument, settings.as_deref(), now, &mut said),
                 }
             }
@@ -224,7 +227,8 @@ impl Reducer {
         let who: Vec<&str> = agents.iter().map(String::as_str).collect();
         let who = who.join(", ");
         let reason = format!("silent since {since}: {who}");
-        match self.command(Action::SetState(ScopeState::Reducing), instrument, &reason, now) {
+        // What another tightened since the look stays as tight: the risk stage decides that in the sequence.
+        match self.command(Action::Tighten(ScopeState::Reducing), instrument, &reason, now) {
             Ok(request) => {
                 let bound = Bound { request, agents: agents.clone() };
                 self.bound.insert(instrument.to_owned(), Now { bound, asked: Some(now), lift: None });

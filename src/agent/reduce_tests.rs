@@ -80,7 +80,7 @@ impl Host for Desk {
         self.0.lock().unwrap().settings.clone()
     }
     fn command(&self, command: &Command) -> Result<Accepted, Refused> {
-        let Action::SetState(state) = command.action else { panic!("{command:?}") };
+        let (Action::SetState(state) | Action::Tighten(state)) = command.action else { panic!("{command:?}") };
         {
             let mut inside = self.0.lock().unwrap();
             if let Some(refused) = &inside.refuses {
@@ -300,4 +300,19 @@ fn a_restart_goes_on_where_it_was() {
     assert!(play.look(&["a"]).is_empty() && play.commands().is_empty());
     assert_eq!(play.look(&[]).len(), 1);
     assert_eq!(play.commands(), [format!("{X} active")]);
+}
+
+#[test]
+fn nothing_is_freed_while_nobody_watches() {
+    let mut play = Play::new();
+    play.desk.set("X.SIM", ScopeState::Reducing, SUPERVISOR, 77);
+    // It failed before the memory of the earlier start was read.
+    play.exposure.hold("then");
+    assert!(play.exposure.recall("a", "Y.SIM"));
+    play.reducer.recall(BTreeMap::from([(
+        "X.SIM".to_owned(),
+        Bound { request: 77, agents: BTreeSet::from(["a".to_owned()]) },
+    )]));
+    assert_eq!(play.look(&[]), ["warning: Y.SIM is reduce-only: a moved it, and is silent since then"]);
+    assert_eq!(play.commands(), ["instrument:Y.SIM reducing"]);
 }

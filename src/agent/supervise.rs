@@ -117,7 +117,7 @@ impl Supervisor<'_> {
         for (agent, moved) in &memory.exposures {
             for instrument in moved {
                 // What has no room stays in the memory, and stays bound if it is.
-                let _ = self.setup.exposure.note(agent, instrument);
+                let _ = self.setup.exposure.recall(agent, instrument);
             }
             self.setup.exposure.kept(agent, moved.len());
         }

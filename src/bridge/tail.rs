@@ -241,14 +241,15 @@ impl Tail {
     }
 }
 
-/// The newest sequence of the journal's audit log: all of the journal, but for market data since. `None`: it was stopped.
+/// The newest event of the journal's audit log: all of the journal, but for market data since. `None`: it was stopped.
 ///
 /// # Errors
 /// [`JournalError`].
-pub fn newest(dir: &Path, stop: Stop<'_>) -> Result<Option<u64>, JournalError> {
-    let (mut audit, mut entry, mut newest, mut read) = (Reader::audit_only(dir)?, Entry::default(), 0, 0u64);
+pub fn newest(dir: &Path, stop: Stop<'_>) -> Result<Option<Id>, JournalError> {
+    let (mut audit, mut entry, mut newest, mut read) =
+        (Reader::audit_only(dir)?, Entry::default(), Id::default(), 0u64);
     while audit.next(&mut entry)? {
-        newest = entry.sequence;
+        newest = Id { epoch: entry.epoch, sequence: entry.sequence };
         read += 1;
         if read.is_multiple_of(ASK_EVERY) && stop() {
             return Ok(None);

@@ -40,7 +40,7 @@ fn last_of(server: &RedisServer) -> u64 {
 
 /// The newest sequence of a journal, but for market data since.
 fn newest(journal: &Path) -> u64 {
-    tail::newest(journal, &|| false).unwrap().unwrap()
+    tail::newest(journal, &|| false).unwrap().unwrap().sequence
 }
 
 /// Reads the stream while it is written, as a consumer group does, and sees that each sequence follows the one before. What it

@@ -57,18 +57,25 @@ pub fn pool(address: &Address, most: usize) -> Result<Pool, Trouble> {
         .map_err(|e| Trouble(format!("PostgreSQL: no pool of connections: {e}")))
 }
 
-/// Why the server takes no writes, if it takes none.
+/// Why the server or its database cannot take what is written, if so.
 ///
 /// # Errors
 /// [`Trouble`].
 pub async fn read_only(client: &Client) -> Result<Option<Trouble>, Trouble> {
     let row = client
         .query_one(
-            "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only') = 'on'",
+            "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only') = 'on',
+                pg_catalog.current_setting('server_encoding')",
             &[],
         )
         .await?;
     let (replica, read_only): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+    let encoding: String = row.try_get(2)?;
+    if encoding != "UTF8" {
+        return Ok(Some(Trouble(format!(
+            "PostgreSQL: the database is encoded in {encoding}, which cannot hold every text; expected UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and name that in DATABASE_URL"
+        ))));
+    }
     Ok(match (replica, read_only) {
         (true, _) => {
             Some(Trouble("PostgreSQL: this is a read-only replica; give the primary's address in DATABASE_URL".to_owned()))

@@ -57,11 +57,16 @@ impl Session {
             };
             let dropped = match self.client().query(DROP, &[&keep, &now]).await {
                 Ok(rows) => rows.len(),
-                // Somebody reads them: there is a next time.
-                Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => return Ok(None),
+                Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                    return Ok(Some("old partitions are in use, and stay until another time".to_owned()));
+                }
                 // The clocks differ: it says so.
                 Err(error) if error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {
                     return Ok(error.as_db_error().map(|said| said.message().to_owned()));
+                }
+                // Whatever keeps an old day there must not keep a new one away.
+                Err(error) if error.as_db_error().is_some() => {
+                    return Ok(Some(format!("old partitions could not be dropped: {}", Trouble::from(error))));
                 }
                 Err(error) => return Err(error.into()),
             };

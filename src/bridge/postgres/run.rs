@@ -5,7 +5,7 @@ use super::ahead::{Ahead, Wanted};
 use super::batch::{Batch, Maker};
 use super::rows::{CheckName, RowMaker};
 use super::send::{Sent, Way};
-use super::session::{Place, Session};
+use super::session::{Place, Session, within};
 use super::trouble::Trouble;
 use crate::bridge::config::PostgresConfig;
 use crate::bridge::id::Id;
@@ -256,11 +256,24 @@ async fn resume(setup: &Setup, work: &mut Work, place: &Place) -> Result<bool, T
             setup.host
         )));
     }
+    if last.epoch == setup.epoch && tail.newest_epoch() < last.epoch && !begun(setup, &stop)? {
+        return Err(Trouble(format!(
+            "PostgreSQL: the cursor of the host `{}` stands at `{last}`, in a start that the journal has not begun yet: was it put back to an older copy?",
+            setup.host
+        )));
+    }
     tail.expect_from(place.whole_from);
     desk.maker.reset(last);
     desk.tail = Some(tail);
     work.ahead.batches.clear();
     Ok(true)
+}
+
+/// Whether the journal has anything of the present start: before that it cannot be compared with what a store has of one of its
+/// number.
+fn begun(setup: &Setup, stop: tail::Stop<'_>) -> Result<bool, Trouble> {
+    let newest = tail::newest(&setup.journal, stop).map_err(unreadable)?;
+    Ok(newest.is_some_and(|newest| newest.epoch >= setup.epoch))
 }
 
 fn written(setup: &Setup, batch: &Batch) {
@@ -357,7 +370,7 @@ async fn hold_back(setup: &Setup, written: u64, begun: Instant) {
 async fn keep_house(setup: &Setup, work: &mut Work, session: &mut Session) -> Result<(), Trouble> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
     let today = i64::try_from(now).unwrap_or(0);
-    session.partitions(&(today..=today + DAYS_AHEAD).collect()).await?;
+    within("making partitions", session.partitions(&(today..=today + DAYS_AHEAD).collect())).await?;
     if let Some(told) = session.drop_old(&setup.host, setup.config.keep_days).await?
         && told != work.told
     {

@@ -14,9 +14,11 @@ use tokio_postgres::{Client, Statement};
 
 /// For a whole batch, and for looking a connection over. A server that was stopped for a moment gets the time to go on.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// What the server itself gives up after: less than we wait, so that it does not work for nobody.
+/// What the server itself gives up after: less than we wait, so that it does not work for nobody. A host that vanished in the middle
+/// of a COPY is noticed by the keep-alives alone: until then it would hold the cursor.
 const SETTINGS: &str = "SET statement_timeout = '25s'; SET lock_timeout = '10s'; \
-    SET idle_in_transaction_session_timeout = '30s'; SET timezone = 'UTC'; SET client_min_messages = warning; \
+    SET idle_in_transaction_session_timeout = '30s'; \
+    SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET timezone = 'UTC'; SET client_min_messages = warning; \
     SET search_path = pg_catalog, pg_temp";
 
 /// Where a host's cursor stands.

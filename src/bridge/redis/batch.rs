@@ -211,7 +211,11 @@ impl Lines {
         }
         // The question for the next batch goes out right behind this one: it costs no round trip then.
         let mut behind = self.stream.clone();
-        let (sent, guard) = tokio::join!(batch.main.send(&mut self.stream), stream.is_writer(&mut behind, token));
+        let (sent, guard) = tokio::join!(
+            biased;
+            batch.main.send(&mut self.stream),
+            stream.is_writer(&mut behind, token)
+        );
         let sent = sent?;
         self.guarded = matches!(guard, Ok(true)).then(Instant::now);
         let Some((audit, rest)) = &batch.apart else { return Ok(sent) };

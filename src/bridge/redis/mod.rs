@@ -30,7 +30,7 @@
 //! The audit stream has a place of its own, moved in the transaction that adds to it: an event stream that is written again (it
 //! was evicted, deleted, rebuilt) adds nothing there that is there already. Notices of the host, which no event leads to, are
 //! numbered, and the place has the last number: after an answer that never came it says which were told. Where the place itself
-//! is lost, what was not answered is told again.
+//! is lost, what was not answered is told again; those that a stale replica has forgotten though they were confirmed are not.
 //!
 //! In a cluster only keys of one slot share a transaction, so a batch has [parts](batch), and the audit stream's place may be
 //! behind the event stream's: a session begins at the lower of both, and gives each what it lacks. Where keys move to another

@@ -153,9 +153,18 @@ impl Outgoing {
         (self.states_due, self.next, self.saying) = (true, None, 0);
         self.positions = Positions::default();
         tail.take_touched();
-        if self.told == Place::default() {
+        if self.told.start.is_some_and(|start| tail.is_another(self.told.id.epoch, start)) {
+            // What was told of the start with this number was told of another one.
+            self.told = Place { id: Id::default(), start: None, ..self.told };
+        } else if self.told == Place::default() {
             let id = last.unwrap_or_default();
             self.told = Place { id, start: tail.start(id.epoch), notice: (self.epoch, self.said) };
+        }
+        if self.place_text.is_none() {
+            // Before anything else is written: what is audited behind it may fail, and must be known to be missing then.
+            let text = self.told.text(&self.journal);
+            redis::cmd("SET").arg(&self.place_key).arg(&text).arg("NX").query_async::<()>(link).await?;
+            self.place_text = Some(text);
         }
         self.again = self.told.id != Id::default() && last.is_none_or(|last| last < self.told.id);
         if self.again {

@@ -281,6 +281,7 @@ fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<Resumed>
         (last, None)
     } else {
         let Some(newest) = tail::newest(&setup.journal, &stop).map_err(unreadable)? else { return Ok(None) };
+        let newest = newest.sequence;
         // So far back as entries are kept.
         let kept = setup.config.stream_length;
         let sequence = if kept == 0 { 0 } else { newest.saturating_sub(kept) };
@@ -290,6 +291,16 @@ fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<Resumed>
     if last.epoch < u64::MAX && last.epoch > tail.newest_epoch().max(setup.epoch) {
         return Err(Trouble(format!(
             "Redis: the stream `{}` ends with the id `{last}`, which no start of this host gave: somebody else writes to it",
+            setup.names.events()
+        )));
+    }
+    // Before the journal has anything of the present start, it cannot be compared with what the stream has of one of its number.
+    if last.epoch == setup.epoch
+        && tail.newest_epoch() < last.epoch
+        && tail::newest(&setup.journal, &stop).map_err(unreadable)?.is_none_or(|newest| newest.epoch < setup.epoch)
+    {
+        return Err(Trouble(format!(
+            "Redis: the stream `{}` ends with the id `{last}`, of a start that the journal has not begun yet: was it put back to an older copy?",
             setup.names.events()
         )));
     }
