@@ -229,7 +229,7 @@ fn copies_that_wait_for_another_host_keep_no_command_waiting() {
     let begun = std::time::Instant::now();
     server.ask(&["LPUSH", COMMANDS, &command("cmd-1", "restrict", json!({"instrument": "BTCUSDT"}), &python_now())]);
     wait("a response", || length(&server, RESPONSES) == 1);
-    println!("with {} copies in hand a command was answered after {:?}", 1_024, begun.elapsed());
+    println!("with 1 024 copies in hand a command was answered after {:?}", begun.elapsed());
     assert_eq!(letters(&server, RESPONSES)[0]["status"], "completed");
     assert_eq!(
         (length(&server, PROCESSING), length(&server, TASKS)),
