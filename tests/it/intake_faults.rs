@@ -217,26 +217,33 @@ fn a_claim_is_one_host_s_until_it_lapses_and_renewing_keeps_it() {
         let mut at = connect::connect(&client.into()).await.unwrap();
         let mut claims = Claims::new(Duration::from_secs(2));
         let task = id(1);
-        assert_eq!(claims.claim(&mut at, &one, &task, false).await.unwrap(), Claimed::Ours(1));
-        assert_eq!(claims.claim(&mut at, &one, &task, false).await.unwrap(), Claimed::Ours(2), "its own, once more");
+        assert_eq!(claims.claim(&mut at, &one, &task, false, true).await.unwrap(), Claimed::Ours(1));
+        assert_eq!(
+            claims.claim(&mut at, &one, &task, false, true).await.unwrap(),
+            Claimed::Ours(2),
+            "its own, once more"
+        );
         let held = Claimed::Held("tickpath-1".to_owned());
-        assert_eq!(claims.claim(&mut at, &two, &task, true).await.unwrap(), held);
+        assert_eq!(claims.claim(&mut at, &two, &task, true, true).await.unwrap(), held);
         // Renewed for longer than it lasts; another host's renewal changes nothing of it.
         for _ in 0..6 {
             tokio::time::sleep(Duration::from_millis(500)).await;
             claims.renew(&mut at, &one, std::iter::once(task.as_str())).await.unwrap();
-            assert_eq!(claims.claim(&mut at, &two, &task, true).await.unwrap(), held);
+            assert_eq!(claims.claim(&mut at, &two, &task, true, true).await.unwrap(), held);
         }
         for _ in 0..6 {
             tokio::time::sleep(Duration::from_millis(500)).await;
             claims.renew(&mut at, &two, std::iter::once(task.as_str())).await.unwrap();
         }
         let lapsed = Claimed::Lapsed("tickpath-1".to_owned());
-        assert_eq!(claims.claim(&mut at, &two, &task, false).await.unwrap(), lapsed);
-        assert_eq!(claims.claim(&mut at, &two, &task, true).await.unwrap(), Claimed::Ours(1));
-        assert_eq!(claims.claim(&mut at, &one, &task, true).await.unwrap(), Claimed::Held("tickpath-2".to_owned()));
+        assert_eq!(claims.claim(&mut at, &two, &task, false, true).await.unwrap(), lapsed);
+        assert_eq!(claims.claim(&mut at, &two, &task, true, true).await.unwrap(), Claimed::Ours(1));
+        assert_eq!(
+            claims.claim(&mut at, &one, &task, true, true).await.unwrap(),
+            Claimed::Held("tickpath-2".to_owned())
+        );
         server.ask(&["SET", &one.done(&task), "done"]);
-        assert_eq!(claims.claim(&mut at, &one, &task, true).await.unwrap(), Claimed::Done("done".to_owned()));
+        assert_eq!(claims.claim(&mut at, &one, &task, true, true).await.unwrap(), Claimed::Done("done".to_owned()));
     });
 }
 

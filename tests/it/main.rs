@@ -17,6 +17,7 @@ mod feature_signal;
 mod generated;
 mod http;
 mod intake;
+mod intake_again;
 mod intake_cluster;
 mod intake_faults;
 mod intake_host;

@@ -211,9 +211,14 @@ pub fn is_stop(wish: &Wish<'_>) -> bool {
     matches!(wish.as_command(), Ok(Some(command)) if only_stops(&command.action))
 }
 
-/// Whether the wish may move positions: it neither only asks nor can only stop or reduce.
+/// Whether the wish may move positions, or did when it was newer: it neither only asks nor can only stop or reduce.
 pub fn may_move_positions(wish: &Wish<'_>) -> bool {
-    matches!(wish.as_command(), Ok(Some(command)) if !only_stops(&command.action))
+    match wish.as_command() {
+        Ok(Some(command)) => !only_stops(&command.action),
+        Ok(None) => false,
+        // Also one whose time is over by now: another host may have taken it in time.
+        Err(_) => true,
+    }
 }
 
 /// Does it, or says why not.

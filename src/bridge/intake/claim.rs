@@ -17,7 +17,7 @@
 use super::keys::Keys;
 use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use redis::Script;
+use redis::{RedisError, Script};
 use std::time::{Duration, Instant};
 
 /// Renewals within a lease.
@@ -26,12 +26,21 @@ const RENEWALS: u32 = 10;
 pub const REMEMBERED: Duration = Duration::from_hours(7 * 24);
 
 /// Takes the claim, if it may be had, and counts the try. KEYS: claim, outcome, tries. ARGV: host, task, lease, how long it is
-/// remembered, whether a claim that lapsed may be taken over.
+/// remembered, whether a claim that lapsed may be taken over, how many tries it is more. A key that somebody made something else of
+/// is told with its name; the tries are this host's own, and are counted anew then.
 const CLAIM: &str = r"
-local done = redis.call('GET', KEYS[2])
+local function text(key)
+    local value = redis.pcall('GET', key)
+    if type(value) == 'table' and string.find(value.err, 'WRONGTYPE', 1, true) then return nil, {'broken', key} end
+    if type(value) == 'table' then return nil, value end
+    return value
+end
+local done, odd = text(KEYS[2])
+if odd then return odd end
 if done then return {'done', done} end
 local now = tonumber(redis.call('TIME')[1])
-local claim = redis.call('GET', KEYS[1])
+local claim, odd = text(KEYS[1])
+if odd then return odd end
 if claim then
     local holder, at = string.match(claim, '^(%S+) (%d+)$')
     holder, at = holder or claim, tonumber(at or 0)
@@ -41,13 +50,20 @@ if claim then
     end
 end
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. now, 'EX', ARGV[4])
-return {'ours', tostring(redis.call('HINCRBY', KEYS[3], ARGV[2], 1))}
+local tries = redis.pcall('HINCRBY', KEYS[3], ARGV[2], ARGV[6])
+if type(tries) == 'table' and (string.find(tries.err, 'WRONGTYPE', 1, true) or string.find(tries.err, 'not an integer', 1, true)) then
+    redis.call('DEL', KEYS[3])
+    tries = redis.call('HINCRBY', KEYS[3], ARGV[2], 1)
+end
+if type(tries) == 'table' then return tries end
+redis.call('EXPIRE', KEYS[3], ARGV[4])
+return {'ours', tostring(tries)}
 ";
 
 /// Says again that the task is in hand. KEYS: claim. ARGV: host, how long it is remembered.
 const RENEW: &str = r"
-local claim = redis.call('GET', KEYS[1])
-if claim and string.match(claim, '^(%S+)') == ARGV[1] then
+local claim = redis.pcall('GET', KEYS[1])
+if type(claim) == 'string' and string.match(claim, '^(%S+)') == ARGV[1] then
     redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. redis.call('TIME')[1], 'EX', ARGV[2])
 end
 return 0
@@ -62,6 +78,8 @@ pub enum Claimed {
     Ours(u32),
     /// That other host does it.
     Held(String),
+    /// This key of the task is not what hosts write there: whether it was done is not known.
+    Broken(String),
     /// That other host had it, and nothing was heard of it for longer than a lease.
     Lapsed(String),
 }
@@ -79,24 +97,38 @@ impl Claims {
         Self { claim: Script::new(CLAIM), lease, renewed: Instant::now() }
     }
 
-    /// Claims the task, if it is not done and no other host does it; counts the try. `takes_over`: also if the other host's
-    /// claim has lapsed.
+    /// Claims the task, if it is not done and no other host does it; counts the try, if it `counts`. `takes_over`: also if the
+    /// other host's claim has lapsed.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn claim(&self, at: &mut Link, keys: &Keys, task_id: &str, takes_over: bool) -> Result<Claimed, Trouble> {
+    pub async fn claim(
+        &self,
+        at: &mut Link,
+        keys: &Keys,
+        task_id: &str,
+        takes_over: bool,
+        counts: bool,
+    ) -> Result<Claimed, Trouble> {
         let mut call = self.claim.key(keys.claim(task_id));
         call.key(keys.done(task_id)).key(&keys.attempts);
         call.arg(keys.host())
             .arg(task_id)
             .arg(self.lease.as_secs())
             .arg(REMEMBERED.as_secs())
-            .arg(u8::from(takes_over));
-        let (how, what): (String, String) = call.invoke_async(at).await?;
+            .arg(u8::from(takes_over))
+            .arg(u8::from(counts));
+        let (how, what): (String, Vec<u8>) = call.invoke_async(at).await?;
+        let Ok(what) = String::from_utf8(what) else {
+            // Whoever wrote that is no host.
+            let key = if how == "done" { keys.done(task_id) } else { keys.claim(task_id) };
+            return Ok(Claimed::Broken(key));
+        };
         match how.as_str() {
             "done" => Ok(Claimed::Done(what)),
             "held" => Ok(Claimed::Held(what)),
             "lapsed" => Ok(Claimed::Lapsed(what)),
+            "broken" => Ok(Claimed::Broken(what)),
             _ => {
                 let odd = |_| Trouble(format!("Redis: `{}`: tries of a task that are no number", keys.attempts));
                 Ok(Claimed::Ours(what.parse().map_err(odd)?))
@@ -127,10 +159,28 @@ impl Claims {
     }
 }
 
-/// One more try of the command `number` to `agent`; which one it is.
+/// One more try of the command `number` to `agent`, if it `counts`; which one it is.
 ///
 /// # Errors
 /// [`Trouble`].
-pub async fn begin_command(at: &mut Link, keys: &Keys, agent: &str, number: u64) -> Result<u32, Trouble> {
-    Ok(redis::cmd("HINCRBY").arg(keys.commands_attempts(agent)).arg(number).arg(1).query_async(at).await?)
+pub async fn begin_command(at: &mut Link, keys: &Keys, agent: &str, number: u64, counts: bool) -> Result<u32, Trouble> {
+    let list = keys.commands_attempts(agent);
+    let mut count = redis::cmd("HINCRBY");
+    count.arg(&list).arg(number).arg(u8::from(counts));
+    let tries = match count.query_async(at).await {
+        // Somebody made something else of it: it is this host's own, and is counted anew.
+        Err(error) if is_of_another_kind(&error) => {
+            redis::cmd("DEL").arg(&list).query_async::<()>(at).await?;
+            redis::cmd("HINCRBY").arg(&list).arg(number).arg(1).query_async(at).await?
+        }
+        counted => counted?,
+    };
+    redis::cmd("EXPIRE").arg(&list).arg(REMEMBERED.as_secs()).query_async::<()>(at).await?;
+    Ok(tries)
+}
+
+/// Whether the server refused because the key, or what stands in it, is of another kind than was asked for.
+pub fn is_of_another_kind(error: &RedisError) -> bool {
+    let text = error.to_string();
+    ["WRONGTYPE", "wrong kind of value", "not an integer"].iter().any(|part| text.contains(part))
 }

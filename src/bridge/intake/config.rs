@@ -23,7 +23,7 @@ pub struct IntakeConfig {
     pub message_bytes: u32,
     /// A signal, decision or command that is older, or further in the future, is refused, 1..=3 600 000.
     pub max_age_ms: u32,
-    /// The same of a task, in seconds, 1..=604 800: it may have waited for a host.
+    /// The same of a task, in seconds, 1..=604 800: it may have waited for a host. What can only stop is taken however late.
     pub task_max_age_seconds: u32,
     /// How long a signal counts that does not say it, in seconds, 1..=86 400.
     pub signal_ttl_seconds: u32,

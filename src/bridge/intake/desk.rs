@@ -44,6 +44,8 @@ pub enum Heard {
     NotOurs,
     /// Its sender is not one whose signals are followed here.
     Stranger(String),
+    /// A stop that the host could not take now, for this reason: try again.
+    Later(String),
     /// Refused: a dead letter.
     Refused(String),
 }
@@ -105,8 +107,12 @@ impl Desk {
     }
 
     /// What became of the command with this number, once it is in the journal.
-    pub fn what_became(&self, request: u64) -> Option<Answer> {
-        what_became(&*self.host, request)
+    pub fn journaled(&self, request: u64) -> Option<Result<Value, String>> {
+        match what_became(&*self.host, request)? {
+            Answer::Done(result) => Some(Ok(result)),
+            Answer::Failed(why) => Some(Err(why)),
+            _ => None,
+        }
     }
 
     /// How old what was made at `at` is.
@@ -159,12 +165,14 @@ impl Desk {
         let Some(agent) = self.keys.agent_for(task.receiver.as_deref()) else {
             return failed("it is addressed to another host".to_owned(), true);
         };
-        if let Err(Dead(why)) =
-            self.timely("created_at", task.created_at.saturating_mul(SECONDS), self.config.task_max_age())
+        let wish = self.wish_of(task, agent);
+        // A stop is taken whenever it comes, and whatever its sender's clock says.
+        if !is_stop(&wish)
+            && let Err(Dead(why)) =
+                self.timely("created_at", task.created_at.saturating_mul(SECONDS), self.config.task_max_age())
         {
             return failed(why, true);
         }
-        let wish = self.wish_of(task, agent);
         if task.action == "target"
             && self.config.may_move(&task.sender)
             && let Some(instrument) = task.payload.get("instrument").and_then(Value::as_str)
@@ -178,6 +186,17 @@ impl Desk {
             Answer::Later(why) => Handled::Later(why),
             Answer::Taken => Handled::Taken(wish.request),
             Answer::Unknown => failed(unknown("action", &task.action), true),
+        }
+    }
+
+    /// What a task moved that was done before is watched again: the start before this one took that with it.
+    pub fn note_again(&self, task: &Task) {
+        if task.action == "target"
+            && self.config.may_move(&task.sender)
+            && let Some(instrument) = task.payload.get("instrument").and_then(Value::as_str)
+        {
+            // It is done: there is nothing left to refuse.
+            let _ = self.note(&task.sender, instrument);
         }
     }
 
@@ -207,9 +226,6 @@ impl Desk {
             Ok(at) => self.timely("timestamp", *at, self.config.task_max_age()),
             Err(error) => Err(Dead(format!("`timestamp`: {error}"))),
         };
-        if let Err(Dead(why)) = timely {
-            return failed(why);
-        }
         let request = Self::number_of(agent, command);
         let wish = Wish {
             request,
@@ -221,6 +237,12 @@ impl Desk {
             by: "command",
             age: sent.map_or(Nanos::MAX, |at| self.age(at)),
         };
+        // A stop is taken whenever it comes, and whatever its sender's clock says.
+        if !is_stop(&wish)
+            && let Err(Dead(why)) = timely
+        {
+            return failed(why);
+        }
         match act(&*self.host, &self.config, &wish) {
             Answer::Done(result) => Handled::Over((self.response(agent, command, Ok(result)), None)),
             Answer::Failed(why) => Handled::Over((self.response(agent, command, Err(why)), None)),
@@ -387,7 +409,8 @@ impl Desk {
         // A stop is taken from everybody, whenever it comes, and as often.
         if is_stop(&wish) {
             return match act(&*self.host, &self.config, &wish) {
-                Answer::Failed(why) | Answer::Later(why) => Heard::Refused(why),
+                Answer::Failed(why) => Heard::Refused(why),
+                Answer::Later(why) => Heard::Later(why),
                 _ => Heard::Followed,
             };
         }

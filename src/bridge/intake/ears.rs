@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 const WITHIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5));
 /// Bytes of messages that may wait. What comes beyond is dropped, and counted: the channels keep nothing for anybody either.
 const BYTES_MAX: usize = 4 << 20;
+/// What a waiting message costs beside its bytes: empty ones are bounded, too.
+const EACH: usize = 128;
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +49,11 @@ impl Shared {
 
     fn take(&self, channel: &[u8], message: Vec<u8>) {
         let mut inbox = self.lock();
-        if inbox.bytes + message.len() > BYTES_MAX {
+        let cost = message.len() + EACH;
+        if inbox.bytes + cost > BYTES_MAX {
             inbox.dropped += 1;
         } else {
-            inbox.bytes += message.len();
+            inbox.bytes += cost;
             let channel = String::from_utf8_lossy(channel).into_owned();
             inbox.said.push_back(Said { channel, message });
         }
@@ -108,7 +111,7 @@ impl Ears {
     pub fn next(&self) -> Result<Option<Said>, Trouble> {
         let mut inbox = self.shared.lock();
         if let Some(said) = inbox.said.pop_front() {
-            inbox.bytes -= said.message.len();
+            inbox.bytes -= said.message.len() + EACH;
             return Ok(Some(said));
         }
         if inbox.over {
@@ -140,9 +143,19 @@ mod tests {
     fn the_inbox_is_bounded_by_bytes() {
         let shared = Shared::default();
         for _ in 0..10 {
-            shared.take(b"c", vec![b'x'; 1 << 20]);
+            shared.take(b"c", vec![b'x'; (1 << 20) - EACH]);
         }
         let inbox = shared.lock();
         assert_eq!((inbox.said.len(), inbox.bytes, inbox.dropped), (4, 4 << 20, 6));
+    }
+
+    #[test]
+    fn messages_without_a_byte_are_bounded_too() {
+        let shared = Shared::default();
+        for _ in 0..40_000 {
+            shared.take(b"c", Vec::new());
+        }
+        let inbox = shared.lock();
+        assert_eq!((inbox.said.len(), inbox.dropped), (32_768, 7_232));
     }
 }

@@ -1,11 +1,13 @@
 //! Edge: how an item ends: with its outcome or response, or among the dead letters with the reason.
 
+use super::claim::is_of_another_kind;
 use super::desk::{Dead, Desk};
 use super::keys::Keys;
 use super::queue::Cut;
 use super::run::Intake;
 use super::settle::{Letter, Settled};
 use crate::acp::inbound::command::{AgentCommand, Response};
+use crate::acp::inbound::shown;
 use crate::acp::inbound::task::Task;
 use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
@@ -13,6 +15,19 @@ use std::sync::Arc;
 
 fn json<T: serde::Serialize>(message: &T) -> Result<String, Trouble> {
     serde_json::to_string(message).map_err(|e| Trouble(format!("a message cannot be written: {e}")))
+}
+
+/// An agent's state as others see it. What somebody else made of the key is no state: it is overwritten with the next one, and
+/// holds up nobody's command.
+async fn state(at: &mut Link, key: &str) -> Result<Option<String>, Trouble> {
+    match redis::cmd("GET").arg(key).query_async::<Option<Vec<u8>>>(at).await {
+        Ok(bytes) => Ok(bytes.map(|bytes| shown(&String::from_utf8_lossy(&bytes)))),
+        Err(error) if is_of_another_kind(&error) => {
+            tracing::warn!("intake: `{key}` is no text: somebody else wrote there");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Intake {
@@ -48,7 +63,9 @@ impl Intake {
         why: &str,
     ) -> Result<(), Trouble> {
         let keys = Arc::clone(&self.keys);
-        let settled = Settled::new(&keys, &keys.processing, bytes, 0).publish(&keys.tasks, &json(outcome)?);
+        let settled = Settled::new(&keys, &keys.processing, bytes, 0)
+            .publish(&keys.tasks, &json(outcome)?)
+            .untried(&outcome.task_id);
         self.letter(settled, &keys.tasks_dead, &keys.tasks, bytes, why).send(at).await?;
         self.setup.status.lock().dead += 1;
         Ok(())
@@ -68,7 +85,7 @@ impl Intake {
         let (desk, text, kept) = (&self.setup.desk, json(response)?, self.setup.audit_length);
         let audit = |kind, data| desk.audit(agent, &command.id, kind, data);
         let mut entries = vec![audit("command", json(command)?), audit("response", text.clone())];
-        let old: Option<String> = redis::cmd("GET").arg(keys.state(agent)).query_async(at).await?;
+        let old = state(at, &keys.state(agent)).await?;
         let change = desk.changed(agent, response, command, old.as_deref().unwrap_or("active"));
         let change = change.map(|change| Ok::<_, Trouble>((json(&change)?, change))).transpose()?;
         entries.extend(change.iter().map(|(text, _)| audit("transition", text.clone())));

@@ -1,6 +1,7 @@
 //! Edge: what the host has in hand: items that were taken and are not over, and what each waits for.
 
-use super::desk::{Dead, Handled};
+use super::desk::{Dead, Desk, Handled};
+use super::seen::request_of;
 use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::task::Task;
 use std::time::{Duration, Instant};
@@ -17,6 +18,14 @@ pub enum Item {
 }
 
 impl Item {
+    /// Its number: the same for a repeat.
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Task(task) => request_of("task", &task.task_id),
+            Self::Command(agent, command) => Desk::number_of(agent, command),
+        }
+    }
+
     /// Its name, for people.
     pub fn name(&self) -> String {
         match self {

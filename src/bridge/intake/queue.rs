@@ -32,8 +32,12 @@ local function cut(item, bytes) return '\0cut ' .. #item .. ' ' .. string.sub(it
 
 /// Takes the oldest item that is addressed to one of us, or to nobody, or that cannot be read as a task; leaves the others where
 /// they stand. KEYS: the queue, our list. ARGV: how many of the oldest were looked at before, how many to look at, of how many
-/// bytes, most bytes of an item, bytes of a cut, and the names that are ours. It answers how many were looked at, how many there
-/// are, by what the newest of those looked at is known, and the item, if one was taken.
+/// bytes, most bytes of an item, bytes of a cut, by what the newest of those looked at before is known, and the names that are
+/// ours. It answers how many were looked at, how many there are, by what the newest of those looked at is known, and the item, if
+/// one was taken.
+///
+/// Where others took some of those that were looked at, the rest moved up, and what stands behind `from` is not what stood there:
+/// it is begun anew then, since an item of ours would be left out and newer ones overtake it.
 ///
 /// Only what may be ours is decoded: others' items cost little. Where long ones stand, they are looked at one by one, since a
 /// hundred of them at once would need their bytes again. It is added before it is removed: a script that fails in between is not
@@ -42,7 +46,7 @@ const TAKE: &str = r#"
 local from, items_max, bytes_max = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local most, shown = tonumber(ARGV[4]), tonumber(ARGV[5])
 local ours = {}
-for i = 6, #ARGV do ours[ARGV[i]] = true end
+for i = 7, #ARGV do ours[ARGV[i]] = true end
 local function is_ours(item)
     local is_long = #item > most
     local head = is_long and string.sub(item, 1, most) or item
@@ -68,29 +72,35 @@ local length = redis.call('LLEN', KEYS[1])
 local chunk = 100
 local used = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
 if type(used) == 'number' and used > 67108864 + 1024 * length then chunk, items_max = 1, math.min(items_max, 500) end
-local bytes, upto, newest = 0, math.min(length, from + items_max), nil
+-- One that is known as long tells nothing, and is not read for it.
+local last = ARGV[6]
+if from > length or (from > 0 and last ~= 'long' and mark(redis.call('LINDEX', KEYS[1], -from)) ~= last) then
+    from, last = 0, ''
+end
+local bytes, upto, looked = 0, math.min(length, from + items_max), nil
+local function known() return looked and mark(looked) or last end
 while from < upto and bytes < bytes_max do
     local items = redis.call('LRANGE', KEYS[1], -math.min(from + chunk, upto), -from - 1)
     for i = #items, 1, -1 do
-        newest = items[i]
+        local newest = items[i]
         if is_ours(newest) then
             if #newest <= most then
                 redis.call('LPUSH', KEYS[2], newest)
                 redis.call('LREM', KEYS[1], -1, newest)
-                return {from, length - 1, '', newest}
+                return {from, length - 1, known(), newest}
             end
             local kept = cut(newest, shown)
             redis.call('LPUSH', KEYS[2], kept)
             redis.call('LSET', KEYS[1], -from - 1, kept)
             redis.call('LREM', KEYS[1], -1, kept)
-            return {from, length - 1, '', kept}
+            return {from, length - 1, known(), kept}
         end
         from = from + 1
         bytes = bytes + #newest
+        looked = newest
     end
 end
-if from < length then return {from, length, ''} end
-return {from, length, mark(newest or redis.call('LINDEX', KEYS[1], 0))}
+return {from, length, known()}
 "#;
 
 /// What the queue looks like from outside. KEYS: the queue. ARGV: whether items may be looked at, how many of the oldest were. It
@@ -186,13 +196,13 @@ impl Queue {
         }
         let mut call = self.take.key(&keys.tasks);
         call.key(&keys.processing).arg(self.search.from()).arg(WINDOW_ITEMS).arg(WINDOW_BYTES);
-        call.arg(config.message_bytes).arg(CUT_BYTES);
+        call.arg(config.message_bytes).arg(CUT_BYTES).arg(self.search.mark());
         for name in keys.receivers() {
             call.arg(name);
         }
         let (from, length, newest, item) = read(call.invoke_async(at).await?)?;
         if let Some(item) = item {
-            self.search.took(from);
+            self.search.took(from, newest);
             return Ok(Found::Item(item));
         }
         Ok(if self.search.looked(from, length, newest, Instant::now()) { Found::Nothing } else { Found::NotYet })

@@ -15,7 +15,7 @@ use crate::bridge::postgres::address::Address;
 use crate::bridge::redis::connect::{self, Server};
 use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -30,6 +30,18 @@ const ROUND: usize = 64;
 const UP_WITHIN: Duration = Duration::from_secs(10);
 /// Senders that are not followed and of whom it was told.
 const STRANGERS_TOLD: usize = 256;
+
+/// Stops of a channel that wait for another try.
+const LATE_STOPS: usize = 64;
+/// Tries of a stop of a channel: it stands nowhere but here.
+const LATE_TRIES: u32 = 20;
+
+/// A stop of the decisions' channel that the host could not take.
+struct LateStop {
+    said: Said,
+    tries: u32,
+    due: Instant,
+}
 
 /// What the intake works with.
 pub struct Setup {
@@ -55,6 +67,11 @@ pub(super) struct Intake {
     pub(super) claims: Claims,
     /// What was taken and is not over, in this session.
     pub(super) hand: Vec<Waiting>,
+    /// What this process has begun and is not over, over all sessions, by its number: since when the host has accepted it, if it
+    /// has.
+    pub(super) begun: BTreeMap<u64, Option<Instant>>,
+    /// Stops of the decisions' channel that the host could not take yet.
+    late: Vec<LateStop>,
     strangers: BTreeSet<String>,
 }
 
@@ -64,7 +81,16 @@ pub async fn run(setup: Setup) {
     let (keys, lease) = (Arc::new(setup.desk.keys().clone()), setup.desk.config().lease());
     let keep = outcomes::run(setup.client.clone(), setup.desk.keys().clone(), setup.outcomes.clone());
     let (queue, claims) = (Queue::default(), Claims::new(lease));
-    let mut intake = Intake { setup, keys, queue, claims, hand: Vec::new(), strangers: BTreeSet::new() };
+    let mut intake = Intake {
+        setup,
+        keys,
+        queue,
+        claims,
+        hand: Vec::new(),
+        begun: BTreeMap::new(),
+        late: Vec::new(),
+        strangers: BTreeSet::new(),
+    };
     let ended = async {
         while !end.load(Ordering::Acquire) {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -112,7 +138,8 @@ impl Intake {
         self.take_up(&mut at).await?;
         let (mut look, mut pinged) = (Instant::now(), Instant::now());
         loop {
-            let next = self.hand.iter().map(|one| one.due).min().map_or(look, |due| due.min(look));
+            let dues = self.hand.iter().map(|one| one.due).chain(self.late.iter().map(|stop| stop.due));
+            let next = dues.min().map_or(look, |due| due.min(look));
             tokio::select! {
                 () = ears.wait() => {}
                 () = tokio::time::sleep_until(next.into()) => {}
@@ -120,9 +147,14 @@ impl Intake {
             // Not more than a round: the queues have their turn too.
             for _ in 0..ROUND {
                 let Some(said) = ears.next()? else { break };
-                if self.hear(&mut at, &said).await? {
+                if self.hear(&mut at, said, 1).await? {
                     look = Instant::now();
                 }
+            }
+            let now = Instant::now();
+            while let Some(at_place) = self.late.iter().position(|stop| stop.due <= now) {
+                let LateStop { said, tries, .. } = self.late.swap_remove(at_place);
+                self.hear(&mut at, said, tries + 1).await?;
             }
             if pinged.elapsed() >= PING_EVERY {
                 ears.ping().await?;
@@ -146,8 +178,8 @@ impl Intake {
         }
     }
 
-    /// A message of a channel; whether the queue should be looked at.
-    async fn hear(&mut self, at: &mut Link, said: &Said) -> Result<bool, Trouble> {
+    /// A message of a channel, for the so-many-th time; whether the queue should be looked at.
+    async fn hear(&mut self, at: &mut Link, said: Said, tries: u32) -> Result<bool, Trouble> {
         let keys = Arc::clone(&self.keys);
         let (channel, bytes) = (said.channel.as_str(), said.message.as_slice());
         if channel == keys.tasks {
@@ -170,6 +202,15 @@ impl Intake {
                     let text = self.setup.desk.refusal(channel, &why);
                     Settled::of_message(&keys).publish(&keys.logs, &text).send(at).await?;
                 }
+            }
+            Heard::Later(why) if tries >= LATE_TRIES || self.late.len() >= LATE_STOPS => {
+                let why = format!("given up after {tries} tries: {why}");
+                self.refuse_message(at, channel, bytes, &why).await?;
+            }
+            Heard::Later(_) => {
+                let due = Instant::now() + Duration::from_millis(u64::from(self.setup.desk.config().backoff_ms));
+                self.setup.status.lock().retries += 1;
+                self.late.push(LateStop { said, tries, due });
             }
             Heard::Refused(why) => self.refuse_message(at, channel, bytes, &why).await?,
         }

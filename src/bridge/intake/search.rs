@@ -37,6 +37,8 @@ struct Known {
 pub struct Search {
     /// The oldest that need not be looked at again.
     from: u64,
+    /// By what the newest of those before it is known.
+    mark: String,
     /// When the look under way began, and whether it is one at all.
     begun: Option<(Instant, bool)>,
     known: Option<Known>,
@@ -61,6 +63,11 @@ impl Search {
         self.from
     }
 
+    /// By what the newest of those is known; empty: there is none.
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
+
     /// Begins a look through the queue, if there is something to be found in it.
     pub fn begin(&mut self, face: &Face, now: Instant) -> bool {
         if face.length == 0 {
@@ -71,6 +78,7 @@ impl Search {
             now.saturating_duration_since(at) >= ALL_AGAIN.max(took.saturating_mul(ALL_AGAIN_TIMES))
         });
         self.from = 0;
+        self.mark.clear();
         if let Some(known) = self.known.as_ref().filter(|_| !is_due) {
             if face.length == known.length && (face.newest == known.newest || known.newest == LONG) {
                 return false;
@@ -78,27 +86,28 @@ impl Search {
             // Only pushed to: what was looked at stands where it stood.
             if face.length > known.length && !known.newest.is_empty() && face.looked == known.newest {
                 self.from = known.length;
+                self.mark.clone_from(&known.newest);
             }
         }
         self.begun = Some((now, self.from == 0));
         true
     }
 
-    /// An item was taken that stood behind `from` others: the look goes on behind them.
-    pub const fn took(&mut self, from: u64) {
-        self.from = from;
+    /// An item was taken that stood behind `from` others, whose newest is known by `mark`: the look goes on behind them.
+    pub fn took(&mut self, from: u64, mark: String) {
+        (self.from, self.mark) = (from, mark);
     }
 
     /// So many of `length` were looked at, and none is ours; `newest` of them is known by this. Whether these are all.
     pub fn looked(&mut self, from: u64, length: u64, newest: String, now: Instant) -> bool {
-        self.from = from;
+        (self.from, self.mark) = (from, newest);
         if from < length {
             return false;
         }
         if let Some((at, true)) = self.begun.take() {
             self.all = Some((now, now.saturating_duration_since(at)));
         }
-        self.known = Some(Known { length, newest });
+        self.known = Some(Known { length, newest: self.mark.clone() });
         true
     }
 }
@@ -120,14 +129,14 @@ mod tests {
         assert!(search.begin(&face(25_000, "n", ""), at(0)) && search.is_under_way());
         assert!(!search.looked(10_000, 25_000, String::new(), at(10)));
         assert_eq!(search.from(), 10_000, "the next step goes on there");
-        search.took(12_000);
-        assert_eq!(search.from(), 12_000);
+        search.took(12_000, "m".to_owned());
+        assert_eq!((search.from(), search.mark()), (12_000, "m"));
         assert!(search.looked(24_999, 24_999, "n".to_owned(), at(30)) && !search.is_under_way());
         assert_eq!(search.asks(), (true, 24_999));
         assert!(!search.begin(&face(24_999, "n", "n"), at(100)), "as it was");
         // Pushed to: only what is new.
         assert!(search.begin(&face(25_001, "o", "n"), at(200)));
-        assert_eq!(search.from(), 24_999);
+        assert_eq!((search.from(), search.mark()), (24_999, "n"));
         assert!(search.looked(25_001, 25_001, "o".to_owned(), at(210)));
         // Somebody took some, and others were pushed: all of it.
         assert!(search.begin(&face(25_001, "p", "x"), at(300)));

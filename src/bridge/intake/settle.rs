@@ -16,8 +16,9 @@ use serde_json::json;
 
 /// How long the answer to a task that only asked is remembered, in seconds: it may be long, and asking again changes nothing.
 const ANSWERED_SECONDS: u64 = 600;
-/// How long a step is known to be done, in seconds, if the host dies behind it.
-const TOLD_SECONDS: u64 = 86_400;
+/// How long a step is known to be done, in seconds, if the host dies behind it: longer than a restart takes, and not much, since
+/// a kill right behind the acknowledgement leaves it standing, where it would keep back the answer to a repeat of the same item.
+const TOLD_SECONDS: u64 = 300;
 
 /// Does commands, unless that was done before. KEYS: by what it is known, and what the commands change. ARGV: how long it is
 /// known, and each command: how many words, the words. What fails is done again as a whole: told twice, and not lost.
@@ -102,6 +103,15 @@ impl<'a> Settled<'a> {
             keep.arg(&keys.outcomes).arg(outcome);
             self.acknowledge.push(keep);
         }
+        self
+    }
+
+    /// Forgets the tries of a task whose outcome another host has.
+    #[must_use]
+    pub fn untried(mut self, task_id: &str) -> Self {
+        let mut tries = redis::cmd("HDEL");
+        tries.arg(&self.keys.attempts).arg(task_id);
+        self.acknowledge.push(tries);
         self
     }
 
@@ -229,7 +239,7 @@ mod tests {
         let call = once("q", "{q}:told:1", &[keep, publishing("c", "")]);
         let words: Vec<String> =
             words(&call).iter().skip(2).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-        let expected = ["2", "{q}:told:1", "q", "86400", "4", "LPUSH", "q", "a b\r\n", "7", "3", "PUBLISH", "c", ""];
+        let expected = ["2", "{q}:told:1", "q", "300", "4", "LPUSH", "q", "a b\r\n", "7", "3", "PUBLISH", "c", ""];
         assert_eq!(words, expected);
     }
 }
