@@ -70,12 +70,9 @@ impl Reader {
                     continue;
                 };
                 let asked = redis::cmd("EVAL").arg(NEXT).arg(1).arg(STREAM).arg(&from).arg("reader").query(open);
-                let ids: Vec<String> = match asked {
-                    Ok(ids) => ids,
-                    Err(_) => {
-                        connection = None;
-                        continue;
-                    }
+                let Ok::<Vec<String>, _>(ids) = asked else {
+                    connection = None;
+                    continue;
                 };
                 for id in &ids {
                     let sequence: u64 = id.split_once('-').unwrap().1.parse().unwrap();
