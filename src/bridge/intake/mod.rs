@@ -15,8 +15,8 @@
 //! | [`outcomes`] | what became of tasks, on its way into PostgreSQL |
 //! | [`ears`] | the channels, and a bounded inbox |
 //! | [`hand`] | what was taken and is not over |
-//! | [`work`] | one item from being taken to being over |
-//! | [`finish`] | how it ends |
+//! | `work` | one item from being taken to being over |
+//! | `finish` | how it ends |
 //! | [`run`] | the loop: connect, take up what was left, listen and look |
 //!
 //! What moves positions becomes an input of the sequence, with its sender and trace; nothing here decides what an order may be.
