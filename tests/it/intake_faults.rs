@@ -226,8 +226,12 @@ fn a_claim_is_one_host_s_until_it_lapses_and_renewing_keeps_it() {
         let held = Claimed::Held("tickpath-1".to_owned());
         assert_eq!(claims.claim(&mut at, &two, &task, true, true).await.unwrap(), held);
         // Renewed for longer than it lasts; another host's renewal changes nothing of it.
-        for _ in 0..6 {
+        for turn in 0..6 {
             tokio::time::sleep(Duration::from_millis(500)).await;
+            if turn == 3 {
+                // The server forgot it: whoever has the task in hand says so again.
+                assert_eq!(server.ask(&["DEL", &one.claim(&task)]), "1");
+            }
             claims.renew(&mut at, &one, std::iter::once(task.as_str())).await.unwrap();
             assert_eq!(claims.claim(&mut at, &two, &task, true, true).await.unwrap(), held);
         }

@@ -60,10 +60,11 @@ redis.call('EXPIRE', KEYS[3], ARGV[4])
 return {'ours', tostring(tries)}
 ";
 
-/// Says again that the task is in hand. KEYS: claim. ARGV: host, how long it is remembered.
+/// Says again that the task is in hand, also where the server has forgotten it (an eviction, a stale replica): another host would
+/// take a copy else. KEYS: claim. ARGV: host, how long it is remembered.
 const RENEW: &str = r"
 local claim = redis.pcall('GET', KEYS[1])
-if type(claim) == 'string' and string.match(claim, '^(%S+)') == ARGV[1] then
+if claim == false or type(claim) == 'string' and string.match(claim, '^(%S+)') == ARGV[1] then
     redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. redis.call('TIME')[1], 'EX', ARGV[2])
 end
 return 0
