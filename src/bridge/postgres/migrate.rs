@@ -108,7 +108,7 @@ fn refusal(standing: &Standing) -> Option<Trouble> {
     }
     if !standing.missing.is_empty() {
         return Some(Trouble(format!(
-            "PostgreSQL: the schema lacks {}; somebody renamed or dropped it, or had a table of that name before: put it back as `migrations/` has it (`tickpath migrate --check` looks again)",
+            "PostgreSQL: the schema lacks {}; somebody renamed or dropped it, had a table of that name before, or migrated with a build from before the first release (then make the database anew: the journal fills it): put it back as `migrations/` has it (`tickpath migrate --check` looks again)",
             standing.missing.join(", ")
         )));
     }
