@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
         // A mirror is no part of the trading: its thread ends, and it is told.
-        if std::thread::current().name().is_none_or(|name| !name.starts_with(tickpath::runtime::bridges::THREAD)) {
+        if std::thread::current().name().is_none_or(|name| !name.starts_with(tickpath::runtime::edge_thread::THREAD)) {
             std::process::abort();
         }
     }));

@@ -1,7 +1,7 @@
 //! Edge: the bridges of a live host: which are on, each on a thread of its own, ended with the host.
 
 use super::agents;
-use super::cores;
+use super::edge_thread;
 use super::intake;
 use super::outside;
 use super::recorder::View;
@@ -23,9 +23,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-
-/// How the names of the bridges' threads begin: a panic there ends a bridge, not the host.
-pub const THREAD: &str = "bridge-";
 
 /// A bridge that is on, as others see it.
 #[derive(Clone, Debug)]
@@ -238,19 +235,15 @@ impl Bridges {
         status: Arc<Status>,
         work: impl FnOnce(Arc<Status>, Arc<AtomicBool>) -> F + Send + 'static,
     ) -> std::io::Result<()> {
-        let end = Arc::clone(&self.end);
-        self.threads.push(std::thread::Builder::new().name(format!("{THREAD}{name}")).spawn(move || {
-            cores::lower_this_thread();
-            let told = Arc::clone(&status);
-            let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| block_on(work(status, end))));
-            let trouble = match ran {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => format!("the bridge cannot start: {error}"),
-                Err(_) => "the bridge panicked, which is a fault of ours: please report it".to_owned(),
-            };
-            tracing::error!("{name}: {trouble}; events stay in the journal");
-            told.set(State::Waiting, &trouble);
-        })?);
+        let (end, told) = (Arc::clone(&self.end), Arc::clone(&status));
+        self.threads.push(edge_thread::spawn(
+            name,
+            move || work(status, end),
+            move |trouble| {
+                tracing::error!("{trouble}; events stay in the journal");
+                told.set(State::Waiting, &trouble);
+            },
+        )?);
         Ok(())
     }
 

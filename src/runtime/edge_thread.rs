@@ -1,9 +1,11 @@
 //! Edge: a thread of its own for what is async beside the host. A panic ends it and not the host, and it is told.
 
-use super::bridges::THREAD;
 use super::cores;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
+
+/// How the names of such threads begin: a panic there ends what works beside the host, not the host.
+pub const THREAD: &str = "bridge-";
 
 /// Runs `work` on a thread `name` to its end. If it cannot begin, or panics, `failed` is called there with what happened, in
 /// words.
