@@ -9,6 +9,7 @@
 //! | [`sampler`] | candles and features, made again from the journal |
 //! | [`sight`] | what a bridge sees of the running host beside the journal |
 //! | [`control`] | what people ask of a bridge: pause, go on, write the store again |
+//! | [`sessions`] | one session with a store behind the other, from the beginning to the end |
 //! | [`status`] | what a bridge tells of itself: how far, how far behind, what is wrong |
 //! | [`redis`] | the event stream, and what goes out beside it |
 //! | [`intake`] | what comes in over Redis |
@@ -29,6 +30,7 @@ pub mod intake;
 pub mod postgres;
 pub mod redis;
 pub mod sampler;
+pub mod sessions;
 pub mod sight;
 pub mod status;
 pub mod tail;

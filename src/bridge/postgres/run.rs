@@ -10,6 +10,7 @@ use super::trouble::Trouble;
 use crate::bridge::config::PostgresConfig;
 use crate::bridge::id::Id;
 use crate::bridge::sampler::Sampler;
+use crate::bridge::sessions::{self, Over};
 use crate::bridge::status::{State, Status};
 use crate::bridge::tail::{self, Tail};
 use crate::journal::{JournalError, read_dropped};
@@ -20,15 +21,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Between two looks at a journal without news. A transaction costs a disk's sync there, so it is worth to wait for some events.
 const IDLE: Duration = Duration::from_millis(20);
-/// Between two tries to reach the store: from, to.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// Between two looks at partitions: those to come, and those that are old.
 const HOUSEKEEPING: Duration = Duration::from_hours(1);
 /// So many days ahead partitions are made.
 const DAYS_AHEAD: i64 = 2;
-/// So long the bridge goes on when the host ends, to write what is left.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
 /// What the bridge works with.
 pub struct Setup {
     /// The journal's folder.
@@ -51,14 +47,6 @@ pub struct Setup {
     pub end: Arc<AtomicBool>,
 }
 
-/// Why a session ended without a fault.
-enum Over {
-    /// All is written, and the host has ended.
-    Done,
-    /// The place must be asked again.
-    Again,
-}
-
 /// What outlives a session: where it left off, and batches of which it is not known whether they are written.
 struct Work {
     ahead: Ahead,
@@ -71,57 +59,11 @@ struct Work {
 /// Runs until the host has ended and all is written, or it was not within some seconds: the rest is written at the next start.
 /// `features` gives samples for the table of features; without it that table stays empty.
 pub async fn run(setup: Setup, features: Option<Box<dyn Sampler>>) {
-    let grace = async {
-        while !setup.end.load(Ordering::Acquire) {
-            tokio::time::sleep(IDLE).await;
-        }
-        tokio::time::sleep(LAST_WORDS).await;
-    };
     let rows = RowMaker::new(&setup.host, setup.check_name, setup.config.market_data);
     let maker = Maker { rows, features, gave_up: false };
-    let work = Work { ahead: Ahead::new(maker), way: Way::default(), told: String::new() };
-    tokio::select! {
-        () = sessions(&setup, work) => {}
-        () = grace => {}
-    }
-    let trouble = setup.status.get().trouble;
-    setup.status.set(State::Ended, &trouble);
-}
-
-async fn sessions(setup: &Setup, mut work: Work) {
-    let mut wait = AGAIN.0;
-    loop {
-        if setup.status.control().is_paused() {
-            if setup.end.load(Ordering::Acquire) {
-                return;
-            }
-            setup.status.set(State::Paused, "");
-            tokio::time::sleep(IDLE).await;
-            continue;
-        }
-        let before = setup.status.get().events;
-        match session(setup, &mut work).await {
-            Ok(Over::Done) => return,
-            Ok(Over::Again) => {
-                // Of two that write for one host each moves the other's cursor: not at full speed.
-                tokio::time::sleep(wait).await;
-                wait = (2 * wait).min(AGAIN.1);
-                if setup.status.get().events > before {
-                    wait = AGAIN.0;
-                }
-            }
-            Err(Trouble(text)) => {
-                if setup.status.set(State::Waiting, &text) {
-                    tracing::warn!("{text}");
-                }
-                if setup.status.get().events > before {
-                    wait = AGAIN.0;
-                }
-                tokio::time::sleep(wait).await;
-                wait = (2 * wait).min(AGAIN.1);
-            }
-        }
-    }
+    let mut work = Work { ahead: Ahead::new(maker), way: Way::default(), told: String::new() };
+    let session = async || session(&setup, &mut work).await.map_err(|Trouble(text)| text);
+    sessions::run(&setup.status, &setup.end, IDLE, session, |_| {}).await;
 }
 
 fn unreadable(error: JournalError) -> Trouble {

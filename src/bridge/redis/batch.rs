@@ -81,8 +81,8 @@ impl Part {
 }
 
 /// Entries that are added together or not at all, and what goes out with them.
-pub struct Batch<'a> {
-    key: &'a str,
+pub struct Batch {
+    key: String,
     main: Part,
     /// In a cluster: what is done beside the audit stream, and what may be done again.
     apart: Option<(Part, Part)>,
@@ -92,26 +92,56 @@ pub struct Batch<'a> {
     has_audit: bool,
     entries: usize,
     bytes: usize,
+    messages: u64,
+    left_out: u64,
 }
 
-impl<'a> Batch<'a> {
+impl Batch {
     /// Of the stream with the key `key`, with `room` for so many commands.
-    pub fn new(key: &'a str, room: usize, is_cluster: bool) -> Self {
+    pub fn new(key: &str, room: usize, is_cluster: bool) -> Self {
         let apart = is_cluster.then(|| (Part::new(0, true), Part::new(0, false)));
         let main = Part::new(room, true);
-        Self { key, main, apart, beside_audit: false, has_audit: false, entries: 0, bytes: 0 }
+        Self {
+            key: key.to_owned(),
+            main,
+            apart,
+            beside_audit: false,
+            has_audit: false,
+            entries: 0,
+            bytes: 0,
+            messages: 0,
+            left_out: 0,
+        }
     }
 
     /// One entry more.
     pub fn add(&mut self, id: Id, names: &[&str], values: &[&[u8]]) {
-        let mut command = redis::cmd("XADD");
-        command.arg(self.key).arg("NOMKSTREAM").arg(id.to_string());
+        let id = id.to_string();
+        let values_size = values.iter().map(|value| value.len()).sum::<usize>();
+        let names_size = names.iter().map(|name| name.len()).sum::<usize>();
+        let words = [b"XADD".as_slice(), self.key.as_bytes(), b"NOMKSTREAM", id.as_bytes()];
+        let size = words.iter().map(|word| word.len()).sum::<usize>() + names_size + values_size;
+        let mut command = Cmd::with_capacity(words.len() + names.len() + values.len(), size);
+        for word in words {
+            command.arg(word);
+        }
         for (name, value) in names.iter().zip(values) {
-            self.bytes += value.len();
             command.arg(name).arg(value);
         }
+        self.bytes += values_size;
         self.entries += 1;
         self.main.put(command, true);
+    }
+
+    /// A message more, which is said with the entries.
+    pub fn say(&mut self, command: Cmd) {
+        self.messages += 1;
+        self.also(command);
+    }
+
+    /// An entry has none of its messages, since it is old.
+    pub fn leave_out(&mut self) {
+        self.left_out += 1;
     }
 
     /// A command more, which is to be done with the entries: a message, or one on a key beside the stream.
@@ -162,6 +192,16 @@ impl<'a> Batch<'a> {
         self.main.is_entry.is_empty() && apart
     }
 
+    /// Messages so far.
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Entries without their messages so far.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// Bytes of the entries' values.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -200,7 +240,7 @@ impl Lines {
     /// [`Trouble`]: what is done is not known then.
     pub async fn send(
         &mut self,
-        batch: &Batch<'_>,
+        batch: &Batch,
         (stream, token): (&Stream, &str),
         (place, says): (&str, Option<&str>),
     ) -> Result<Sent, Trouble> {

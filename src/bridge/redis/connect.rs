@@ -108,6 +108,13 @@ async fn look(home: Client) -> Result<(Client, MultiplexedConnection, Node, Tabl
     };
     let mut first = home.get_multiplexed_async_connection_with_config(&settings()).await?;
     is_as_configured(&mut first, true).await?;
+    // One that is cut off from the others knows the past only.
+    let told: String = redis::cmd("CLUSTER").arg("INFO").query_async(&mut first).await.unwrap_or_default();
+    if told.lines().any(|line| line.trim_end() == "cluster_state:fail") {
+        return Err(Trouble(format!(
+            "Redis: the node {node} says that the cluster is down: it cannot reach most of the other masters, or slots have no node"
+        )));
+    }
     let answer = redis::cmd("CLUSTER").arg("SLOTS").query_async(&mut first).await?;
     let table = Table::read(answer, &node);
     if table.masters().is_empty() {

@@ -23,6 +23,7 @@ use crate::event::risk::{OperatorOutcome, Verdict};
 use crate::journal::{AuditSections, Entry};
 use crate::types::instrument::Instrument;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 
 /// The agent that is told to be open or closed with the gate.
 pub const GATE_AGENT: &str = "gate";
@@ -72,19 +73,28 @@ pub struct Mirror {
     /// The models' tags, and the process start that had them.
     tags: (u64, Vec<String>),
     raw: Vec<u8>,
+    /// What the sampler gave and is not said for sure, oldest first: it gives nothing twice, and a batch may have to be made again.
+    unsaid: VecDeque<(Id, Sample)>,
 }
 
 impl Mirror {
     /// For a host's names; features only with a sampler.
     pub fn new(names: &Names, audit_length: u64, sampler: Option<Box<dyn Sampler>>) -> Self {
-        Self { names: names.clone(), audit_length, sampler, tags: (0, Vec::new()), raw: Vec::new() }
+        Self {
+            names: names.clone(),
+            audit_length,
+            sampler,
+            tags: (0, Vec::new()),
+            raw: Vec::new(),
+            unsaid: VecDeque::new(),
+        }
     }
 
     /// Adds to `batch` what follows from `event`, whose entry is in it: always what must be exact (audit, states), and with
     /// `speaks` the messages.
     pub fn event(
         &mut self,
-        batch: &mut Batch<'_>,
+        batch: &mut Batch,
         publisher: &mut Publisher,
         sight: &dyn Sight,
         event: &Event<'_>,
@@ -96,10 +106,14 @@ impl Mirror {
             publisher.say_text(batch, Topic::MarketRaw, &self.raw);
         }
         // It must see every entry, whoever listens.
-        if let Some(sample) = self.sampler.as_mut().and_then(|sampler| sampler.take(event.entry))
-            && speaks
-        {
-            self.sampled(batch, publisher, event, &sample);
+        let sample = self.sampler.as_mut().and_then(|sampler| sampler.take(event.entry));
+        if speaks {
+            if let Some(sample) = sample {
+                self.unsaid.push_back((event.id, sample));
+            }
+            if let Ok(at) = self.unsaid.binary_search_by_key(&event.id, |(id, _)| *id) {
+                self.sampled(batch, publisher, event, &self.unsaid[at].1);
+            }
         }
         let Some(audit) = &event.entry.audit else { return };
         if speaks {
@@ -113,6 +127,13 @@ impl Mirror {
         self.gate_moved(batch, publisher, event, audit.risk.gate, speaks);
     }
 
+    /// Everything up to `at` is said.
+    pub fn said(&mut self, at: Id) {
+        while self.unsaid.front().is_some_and(|(id, _)| *id <= at) {
+            self.unsaid.pop_front();
+        }
+    }
+
     /// An event whose messages went out before: it is only seen.
     pub fn pass(&mut self, event: &Event<'_>) {
         if let Some(sampler) = &mut self.sampler {
@@ -120,7 +141,7 @@ impl Mirror {
         }
     }
 
-    fn sampled(&self, batch: &mut Batch<'_>, publisher: &mut Publisher, event: &Event<'_>, sample: &Sample) {
+    fn sampled(&self, batch: &mut Batch, publisher: &mut Publisher, event: &Event<'_>, sample: &Sample) {
         let name = event.field("instrument");
         let scales = Scales(event.instrument);
         let head = || event.head(self.names.host(), "feature");
@@ -139,7 +160,7 @@ impl Mirror {
     /// Signals, targets, fills.
     fn decided(
         &mut self,
-        batch: &mut Batch<'_>,
+        batch: &mut Batch,
         publisher: &mut Publisher,
         sight: &dyn Sight,
         event: &Event<'_>,
@@ -177,7 +198,7 @@ impl Mirror {
         }
     }
 
-    fn gate(&self, batch: &mut Batch<'_>, publisher: &mut Publisher, event: &Event<'_>, speaks: bool) {
+    fn gate(&self, batch: &mut Batch, publisher: &mut Publisher, event: &Event<'_>, speaks: bool) {
         let change: &GateChange = event.entry.input.payload();
         let reason = word(GateReason::from_code(change.reason).map(GateReason::name), change.reason);
         let closed = change.closed != 0;
@@ -190,7 +211,7 @@ impl Mirror {
     }
 
     /// The gate as a whole opened or closed.
-    fn gate_moved(&self, batch: &mut Batch<'_>, publisher: &mut Publisher, event: &Event<'_>, now: u32, speaks: bool) {
+    fn gate_moved(&self, batch: &mut Batch, publisher: &mut Publisher, event: &Event<'_>, now: u32, speaks: bool) {
         let (old, new) = (event.gate_before.map_or("UNKNOWN", gate_state), gate_state(now));
         if old == new {
             return;
@@ -213,7 +234,7 @@ impl Mirror {
 
     fn command(
         &self,
-        batch: &mut Batch<'_>,
+        batch: &mut Batch,
         publisher: &mut Publisher,
         event: &Event<'_>,
         audit: &AuditSections,
@@ -232,14 +253,7 @@ impl Mirror {
         }
     }
 
-    fn decision(
-        &self,
-        batch: &mut Batch<'_>,
-        publisher: &mut Publisher,
-        event: &Event<'_>,
-        what: &str,
-        payload: Value,
-    ) {
+    fn decision(&self, batch: &mut Batch, publisher: &mut Publisher, event: &Event<'_>, what: &str, payload: Value) {
         let head = event.head(self.names.host(), "risk");
         publisher.say(batch, Topic::Decisions, &Decision { head, decision: what.into(), payload });
     }
@@ -247,7 +261,7 @@ impl Mirror {
     #[expect(clippy::too_many_arguments, reason = "a log line has so many parts")]
     fn log(
         &self,
-        batch: &mut Batch<'_>,
+        batch: &mut Batch,
         publisher: &mut Publisher,
         event: &Event<'_>,
         agent: &str,
@@ -259,7 +273,7 @@ impl Mirror {
         publisher.say(batch, Topic::Logs, &log);
     }
 
-    fn audit(&self, batch: &mut Batch<'_>, event: &Event<'_>, kind: &str, data: &Value) {
+    fn audit(&self, batch: &mut Batch, event: &Event<'_>, kind: &str, data: &Value) {
         let entry = AuditEntry {
             head: event.head(self.names.host(), "risk"),
             kind,
@@ -267,5 +281,80 @@ impl Mirror {
             data: data.to_string(),
         };
         batch.once(audit::add(&self.names, self.audit_length, &entry));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acp::agent::Figures;
+    use crate::acp::topic::Topics;
+    use crate::bridge::sampler::FeatureVector;
+    use crate::event::feature::FEATURES_MAX;
+    use crate::event::risk::RiskSection;
+    use crate::types::ids::InstrumentId;
+    use crate::types::time::UnixNanos;
+
+    /// Gives a vector of each entry, once.
+    struct Once(Id);
+
+    impl Sampler for Once {
+        fn take(&mut self, entry: &Entry) -> Option<Sample> {
+            let id = Id { epoch: entry.epoch, sequence: entry.sequence };
+            let vector = FeatureVector { names: ["f".to_owned()].into(), values: [0.5; FEATURES_MAX], warm: 1 };
+            let is_new = id > self.0;
+            self.0 = self.0.max(id);
+            is_new.then_some(Sample { instrument: InstrumentId(0), candles: Vec::new(), vector: Some(vector) })
+        }
+
+        fn ready(&mut self, _: &Entry) -> bool {
+            true
+        }
+
+        fn reset(&mut self, _: Id) {}
+    }
+
+    struct Nothing;
+
+    impl Sight for Nothing {
+        fn newest(&self) -> u64 {
+            0
+        }
+
+        fn models(&self, _: u64) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn accounts(&self) -> Vec<(InstrumentId, RiskSection, UnixNanos)> {
+            Vec::new()
+        }
+
+        fn figures(&mut self) -> Figures {
+            Figures::default()
+        }
+    }
+
+    #[test]
+    fn what_a_lost_batch_had_of_features_is_said_with_the_next_and_not_again_behind_it() {
+        let names = Names::new("p", "h").unwrap();
+        let mut publisher = Publisher::new(&names, Topics::NONE.with(Topic::Micro));
+        let mut mirror = Mirror::new(&names, 0, Some(Box::new(Once(Id::default()))));
+        let mut messages = |mirror: &mut Mirror, sequences: std::ops::RangeInclusive<u64>| {
+            let mut batch = Batch::new("s", 0, false);
+            for sequence in sequences {
+                let entry = Entry { sequence, epoch: 1, ..Entry::default() };
+                let values = &[b"".as_slice(); FIELDS.len()];
+                let id = Id { epoch: 1, sequence };
+                let event = Event { id, entry: &entry, instrument: None, values, gate_before: None };
+                mirror.event(&mut batch, &mut publisher, &Nothing, &event, true);
+            }
+            batch.messages()
+        };
+        assert_eq!(messages(&mut mirror, 1..=3), 3);
+        mirror.said(Id { epoch: 1, sequence: 1 });
+        // It is not known what became of 2 and 3.
+        assert_eq!(messages(&mut mirror, 1..=5), 4);
+        mirror.said(Id { epoch: 1, sequence: 5 });
+        assert_eq!((messages(&mut mirror, 1..=6), mirror.unsaid.len()), (1, 1));
     }
 }

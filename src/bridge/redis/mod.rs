@@ -7,7 +7,9 @@
 //! | [`slots`] | which node of a cluster has which key |
 //! | [`stream`] | where it stands, who writes it, what is trimmed |
 //! | [`batch`] | entries with all that follows from them, in one transaction as far as one reaches |
-//! | [`run`] | the bridge's thread: connect, write, wait, again |
+//! | [`run`] | the bridge's sessions: connect, ask where the stream stands, again |
+//! | [`writer`] | a session under way: batch behind batch, trimming |
+//! | [`maker`] | events become a batch, while the one before is under way |
 //! | [`outgoing`] | what a batch carries beside the stream's entries, and what is said between events |
 //! | [`publish`] | the topics: which are wanted, who listens |
 //! | [`mirror`] | an event as messages |
@@ -40,6 +42,7 @@ pub mod audit;
 pub mod batch;
 pub mod connect;
 pub mod link;
+pub mod maker;
 pub mod mirror;
 pub mod outgoing;
 pub mod positions;
@@ -49,3 +52,4 @@ pub mod slots;
 pub mod stream;
 pub mod told;
 pub mod trouble;
+pub mod writer;

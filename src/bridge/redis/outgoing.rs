@@ -65,8 +65,8 @@ pub struct Outgoing {
     measured: Instant,
     /// The host has ended.
     ends: bool,
-    /// Events of this batch that were written without messages, and whether it was told that there are any.
-    left_out: (u64, bool),
+    /// Whether it was told that events are written without messages.
+    left_out: bool,
     /// The last thing that the server would not do, which was told.
     refused: String,
     /// The key of the audit stream's place, and of which journal it is.
@@ -76,8 +76,8 @@ pub struct Outgoing {
     place_text: Option<String>,
     /// Up to here all was audited and told: where the stream is written again, nothing is told again beside it.
     told: Place,
-    /// The place behind the batch that is under way, and when it was noted last.
-    next: Option<Place>,
+    /// The place behind the batch that is under way, as that says it, and when it was noted last.
+    next: Option<(Place, String)>,
     kept: Instant,
     /// The stream is not there yet: positions and states are newer than what is written.
     again: bool,
@@ -106,7 +106,7 @@ impl Outgoing {
             states_due: true,
             measured: Instant::now(),
             ends: false,
-            left_out: (0, false),
+            left_out: false,
             refused: String::new(),
             place_key: names.beside(&names.aism("audit"), &format!("told:{}", names.host())),
             journal: String::new(),
@@ -146,7 +146,7 @@ impl Outgoing {
     pub async fn begin(
         &mut self,
         link: &mut Link,
-        batch: &mut Batch<'_>,
+        batch: &mut Batch,
         tail: &mut Tail,
         last: Option<Id>,
     ) -> Result<(), Trouble> {
@@ -195,23 +195,28 @@ impl Outgoing {
     }
 
     /// Adds what follows from an event. One that `is_new` has its entry in the batch; the stream had the others.
-    pub fn event(&mut self, batch: &mut Batch<'_>, event: &Event<'_>, tail: &Tail, is_new: bool) {
+    pub fn event(&mut self, batch: &mut Batch, event: &Event<'_>, tail: &Tail, is_new: bool) {
         if self.told.start.is_some_and(|start| tail.begins_another(event.entry, self.told.id.epoch, start)) {
             // What was told of the start with this number was told of another one.
             self.told = Place { id: Id::default(), start: None, ..self.told };
+            if let Some((next, _)) = &mut self.next {
+                *next = Place { id: Id::default(), start: None, ..*next };
+            }
         }
         if event.id <= self.told.id {
             self.mirror.pass(event);
             return;
         }
         let speaks = self.newest.saturating_sub(event.id.sequence) <= self.behind_max;
-        self.left_out.0 += u64::from(is_new && !speaks);
+        if is_new && !speaks {
+            batch.leave_out();
+        }
         self.mirror.event(batch, &mut self.publisher, self.sight.as_ref(), event, is_new && speaks);
     }
 
     /// Adds what is due behind the batch's events, up to `at` in the journal and `last` in the stream: positions, states, notices,
     /// figures, and the audit stream's place.
-    pub fn between(&mut self, batch: &mut Batch<'_>, (at, last): (Id, Id), tail: &mut Tail) {
+    pub fn between(&mut self, batch: &mut Batch, (at, last): (Id, Id), tail: &mut Tail) {
         let touched = tail.take_touched();
         if !self.again {
             self.positions.changed(batch, &self.names, tail, &touched);
@@ -224,7 +229,7 @@ impl Outgoing {
         self.keep_place(batch, at, tail);
     }
 
-    fn say(&mut self, batch: &mut Batch<'_>, last: Id, tail: &Tail) {
+    fn say(&mut self, batch: &mut Batch, last: Id, tail: &Tail) {
         let mut teller = Teller {
             names: &self.names,
             audit_length: self.audit_length,
@@ -247,17 +252,16 @@ impl Outgoing {
         for notice in &self.under_way {
             teller.notice(notice);
         }
-        let (left_out, told) = &mut self.left_out;
-        if *left_out > 0 && !std::mem::replace(told, true) {
+        let left_out = teller.batch.left_out() > 0;
+        if left_out && !self.left_out {
             tracing::info!(
                 "Redis: the stream is more than {} events behind: they are written without messages until it is nearer",
                 self.behind_max
             );
             let fields = json!({ "behind_max": self.behind_max });
             teller.log("supervisor", read_clocks().wall, Level::Warning, "messages.left_out", fields);
-        } else if *left_out == 0 {
-            *told = false;
         }
+        self.left_out = left_out;
         if self.measured.elapsed() >= MEASURE_EVERY {
             self.measured = Instant::now();
             teller.figures(read_clocks().wall, self.sight.figures());
@@ -265,7 +269,7 @@ impl Outgoing {
     }
 
     /// Notes with the batch up to where all is audited and told behind it.
-    fn keep_place(&mut self, batch: &mut Batch<'_>, at: Id, tail: &Tail) {
+    fn keep_place(&mut self, batch: &mut Batch, at: Id, tail: &Tail) {
         let moves = at.epoch != u64::MAX && at > self.told.id;
         let may_wait = self.names.is_cluster() && self.kept.elapsed() < KEEP_EVERY;
         if !batch.has_audit() && (!moves || may_wait) {
@@ -275,30 +279,32 @@ impl Outgoing {
         let next =
             if moves { Place { id: at, start: tail.start(at.epoch), notice } } else { Place { notice, ..self.told } };
         let mut command = redis::cmd("SET");
-        command.arg(&self.place_key).arg(next.text(&self.journal));
+        let text = next.text(&self.journal);
+        command.arg(&self.place_key).arg(&text);
         batch.once(command);
-        self.next = Some(next);
+        self.next = Some((next, text));
     }
 
     /// Notes now that all up to `at` is told.
-    pub fn keep_now(&mut self, batch: &mut Batch<'_>, at: Id, tail: &Tail) {
+    pub fn keep_now(&mut self, batch: &mut Batch, at: Id, tail: &Tail) {
         batch.beside_audit(true);
         batch.beside_audit(false);
         self.keep_place(batch, at, tail);
     }
 
-    /// The batch is done. `refused`: something beside the entries was not.
-    pub fn done(&mut self, status: &Status, refused: Option<Trouble>) {
+    /// `batch`, which goes up to `at` in the journal, is done. `refused`: something beside the entries was not.
+    pub fn done(&mut self, status: &Status, (batch, at): (&Batch, Id), refused: Option<Trouble>) {
         let said = std::mem::take(&mut self.saying);
         self.under_way.drain(..said.min(self.under_way.len()));
         self.said += said as u64;
-        if let Some(next) = self.next.take() {
-            (self.told, self.place_text, self.kept) = (next, Some(next.text(&self.journal)), Instant::now());
+        if let Some((next, text)) = self.next.take() {
+            (self.told, self.place_text, self.kept) = (next, Some(text), Instant::now());
         }
+        self.mirror.said(at);
         {
             let mut standing = status.lock();
-            standing.published += self.publisher.take_published();
-            standing.left_out += std::mem::take(&mut self.left_out.0);
+            standing.published += batch.messages();
+            standing.left_out += batch.left_out();
             standing.notices_dropped += self.notices.take_dropped();
         }
         if let Some(Trouble(text)) = refused
@@ -318,8 +324,7 @@ impl Outgoing {
 
     /// The batch was not done, or it is not known.
     pub fn failed(&mut self) {
-        self.publisher.take_published();
-        (self.left_out.0, self.states_due, self.next, self.saying) = (0, true, None, 0);
+        (self.states_due, self.next, self.saying) = (true, None, 0);
     }
 
     /// The host ends, and all its events are written: says so of its agents.
@@ -341,7 +346,12 @@ impl Outgoing {
     }
 
     /// Says that the bridge has a trouble, once it can.
-    pub fn trouble(&self, text: &str) {
-        self.notices.put(read_clocks().wall, Word::Trouble { bridge: "redis", text: text.to_owned() });
+    fn trouble(&self, text: &str) {
+        say_trouble(&self.notices, text);
     }
+}
+
+/// Has it said that the bridge has a trouble, once that can be said.
+pub fn say_trouble(notices: &Notices, text: &str) {
+    notices.put(read_clocks().wall, Word::Trouble { bridge: "redis", text: text.to_owned() });
 }

@@ -36,7 +36,7 @@ pub struct Positions {
 
 impl Positions {
     /// A field as the journal has it.
-    fn write(&mut self, batch: &mut Batch<'_>, names: &Names, instrument: &Instrument, held: &Held) {
+    fn write(&mut self, batch: &mut Batch, names: &Names, instrument: &Instrument, held: &Held) {
         let at = Position::of(names.host(), &held.risk, Scales(Some(instrument)), held.at, held.sequence);
         self.told.insert(instrument.id, held.risk.unrealized);
         let mut command = redis::cmd("HSET");
@@ -46,7 +46,7 @@ impl Positions {
     }
 
     /// The fields that the entries of a batch changed, as they are behind it.
-    pub fn changed(&mut self, batch: &mut Batch<'_>, names: &Names, tail: &Tail, touched: &BTreeSet<InstrumentId>) {
+    pub fn changed(&mut self, batch: &mut Batch, names: &Names, tail: &Tail, touched: &BTreeSet<InstrumentId>) {
         for id in touched {
             if let (Some(instrument), Some(held)) = (tail.instrument(*id), tail.accounts().get(*id)) {
                 self.write(batch, names, instrument, held);
@@ -56,7 +56,7 @@ impl Positions {
 
     /// What changes with the market alone, of what is held, once a second: what the host knows now, where position, profit and
     /// fees are still those that the stream has.
-    pub fn refresh(&mut self, batch: &mut Batch<'_>, names: &Names, tail: &Tail, now: impl FnOnce() -> Now) {
+    pub fn refresh(&mut self, batch: &mut Batch, names: &Names, tail: &Tail, now: impl FnOnce() -> Now) {
         if self.refreshed.is_some_and(|at| at.elapsed() < REFRESH_EVERY) {
             return;
         }
@@ -83,7 +83,7 @@ impl Positions {
     pub async fn correct(
         &mut self,
         link: &mut Link,
-        batch: &mut Batch<'_>,
+        batch: &mut Batch,
         names: &Names,
         tail: &Tail,
     ) -> Result<(), Trouble> {

@@ -21,7 +21,6 @@ pub struct Publisher {
     heard: Topics,
     asked: Option<Instant>,
     text: Vec<u8>,
-    published: u64,
 }
 
 impl Publisher {
@@ -32,7 +31,7 @@ impl Publisher {
             channels[usize::from(topic.code())] = topic.channel(names);
         }
         let (heard, is_cluster) = (Topics::those(|_| true), names.is_cluster());
-        Self { channels, configured, is_cluster, heard, asked: None, text: Vec::new(), published: 0 }
+        Self { channels, configured, is_cluster, heard, asked: None, text: Vec::new() }
     }
 
     /// Whether a message on `topic` is worth making: a topic with much to say is silent while nobody listens.
@@ -41,7 +40,7 @@ impl Publisher {
     }
 
     /// Says `message` on `topic`, if that is wanted.
-    pub fn say<T: Serialize>(&mut self, batch: &mut Batch<'_>, topic: Topic, message: &T) {
+    pub fn say<T: Serialize>(&mut self, batch: &mut Batch, topic: Topic, message: &T) {
         if self.wants(topic) {
             let mut text = std::mem::take(&mut self.text);
             text.clear();
@@ -53,18 +52,12 @@ impl Publisher {
     }
 
     /// The same with a text.
-    pub fn say_text(&mut self, batch: &mut Batch<'_>, topic: Topic, text: &[u8]) {
+    pub fn say_text(&mut self, batch: &mut Batch, topic: Topic, text: &[u8]) {
         if self.wants(topic) {
             let mut command = redis::cmd("PUBLISH");
             command.arg(&self.channels[usize::from(topic.code())]).arg(text);
-            batch.also(command);
-            self.published += 1;
+            batch.say(command);
         }
-    }
-
-    /// Messages since it was asked last.
-    pub fn take_published(&mut self) -> u64 {
-        std::mem::take(&mut self.published)
     }
 
     /// Asks who listens, if it is time to. All count as heard where the server does not say, where somebody listens to a pattern,

@@ -1,43 +1,27 @@
-//! Edge: the bridge at work: connect, ask where the stream stands, write from there, and all of it again after any fault.
+//! Edge: the bridge's sessions: connect, ask where the stream stands, write from there, and all of it again after any fault.
 
-use super::batch::{Added, Batch, Lines, Sent};
+use super::batch::{Batch, Lines};
 use super::connect::{self, Risks, Server};
-use super::mirror;
-use super::outgoing::{Outgoing, Sources};
-use super::stream::{Cleared, Stream};
+use super::maker::Maker;
+use super::outgoing::{Outgoing, Sources, say_trouble};
+use super::stream::Stream;
 use super::trouble::Trouble;
-use crate::acp::event::{FIELDS, Texts};
+use super::writer::Writer;
 use crate::acp::names::Names;
 use crate::bridge::config::RedisConfig;
-use crate::bridge::control::has_groups;
 use crate::bridge::id::Id;
+use crate::bridge::sessions::{self, Over};
 use crate::bridge::status::{State, Status};
 use crate::bridge::tail::{self, Start, Tail};
 use crate::control::clock_sync::read_clocks;
-use crate::control::plane::BridgeAction;
-use crate::event::input::InputKind;
-use crate::journal::{Entry, JournalError};
-use crate::types::time::{SECONDS, UnixNanos};
+use crate::journal::JournalError;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Between two looks at a journal without news.
-const IDLE: Duration = Duration::from_millis(5);
-/// Between two tries to reach the store: from, to.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
-/// Most bytes of a batch.
-const BATCH_BYTES: usize = 1 << 20;
-/// Between two looks at what can be trimmed.
-const TRIM_EVERY: Duration = Duration::from_secs(1);
-/// Between two looks at how old entries are.
-const AGE_EVERY: Duration = Duration::from_secs(5);
-/// So long it may take each time.
-const TRIM_WITHIN: Duration = Duration::from_millis(200);
-/// So long the bridge goes on when the host ends, to write what is left.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
+pub(super) const IDLE: Duration = Duration::from_millis(5);
 /// What a bridge works with.
 pub struct Setup {
     /// The journal's folder.
@@ -58,72 +42,19 @@ pub struct Setup {
     pub end: Arc<AtomicBool>,
 }
 
-/// Why a session ended without a fault.
-enum Over {
-    /// All is written, and the host has ended.
-    Done,
-    /// The place must be asked again.
-    Again,
-}
-
 /// Where the last session left off: if the stream says the same, the journal need not be read again for its definitions.
 type Left = Option<(Id, Tail)>;
 
 /// Runs until the host has ended and all is written, or it was not within some seconds: the rest is written at the next start.
 pub async fn run(setup: Setup, sources: Sources) {
+    let notices = Arc::clone(&sources.notices);
     let mut outgoing = Outgoing::new(&setup.names, &setup.config, setup.epoch, sources);
-    let grace = async {
-        while !setup.end.load(Ordering::Acquire) {
-            tokio::time::sleep(10 * IDLE).await;
-        }
-        tokio::time::sleep(LAST_WORDS).await;
-    };
-    tokio::select! {
-        () = sessions(&setup, &mut outgoing) => {}
-        () = grace => {}
-    }
-    let trouble = setup.status.get().trouble;
-    setup.status.set(State::Ended, &trouble);
+    let mut left = None;
+    let session = async || session(&setup, &mut outgoing, &mut left).await.map_err(|Trouble(text)| text);
+    sessions::run(&setup.status, &setup.end, IDLE, session, |text| say_trouble(&notices, text)).await;
 }
 
-async fn sessions(setup: &Setup, outgoing: &mut Outgoing) {
-    let (mut wait, mut left) = (AGAIN.0, None);
-    loop {
-        if setup.status.control().is_paused() {
-            if setup.end.load(Ordering::Acquire) {
-                return;
-            }
-            setup.status.set(State::Paused, "");
-            tokio::time::sleep(IDLE).await;
-            continue;
-        }
-        let before = setup.status.get().events;
-        match session(setup, outgoing, &mut left).await {
-            Ok(Over::Done) => return,
-            Ok(Over::Again) => {
-                // Of two that write for one host each throws the other out: not at full speed.
-                tokio::time::sleep(wait).await;
-                wait = (2 * wait).min(AGAIN.1);
-                if setup.status.get().events > before {
-                    wait = AGAIN.0;
-                }
-            }
-            Err(Trouble(text)) => {
-                if setup.status.set(State::Waiting, &text) {
-                    tracing::warn!("{text}");
-                    outgoing.trouble(&text);
-                }
-                if setup.status.get().events > before {
-                    wait = AGAIN.0;
-                }
-                tokio::time::sleep(wait).await;
-                wait = (2 * wait).min(AGAIN.1);
-            }
-        }
-    }
-}
-
-fn unreadable(error: JournalError) -> Trouble {
+pub(super) fn unreadable(error: JournalError) -> Trouble {
     Trouble(format!("the journal cannot be read: {error}"))
 }
 
@@ -198,37 +129,24 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         outgoing.begin(&mut lines.link, &mut batch, &mut tail, place.last).await?;
         if !batch.is_empty() {
             let sent = lines.send(&batch, (&stream, &token), outgoing.place()).await?;
-            outgoing.done(&setup.status, sent.refused);
+            outgoing.done(&setup.status, (&batch, Id::default()), sent.refused);
         }
     }
     let at = tail.id_of(tail.last());
-    let mut writer = Writer {
-        setup,
-        outgoing,
-        token,
-        stream,
-        lines,
-        at: if place.last.is_none() { last } else { at },
-        tail,
-        texts: Texts::default(),
-        had: place.last,
-        last,
-        newest_at: None,
-        trimmed: None,
-        aged: None,
-        told: false,
-        had_all: false,
-    };
+    let maker = Maker::new(setup, outgoing, tail, place.last);
+    let at = if place.last.is_none() { last } else { at };
+    let key = stream.key().to_owned();
+    let mut writer = Writer::new((setup, maker), (token, stream, lines), (at, last));
     if let Some((epoch, _)) = another {
         // Unless people have said meanwhile that this journal is the one that counts.
         writer.rebuild(true).await?;
         return Err(Trouble(format!(
             "Redis: start {epoch} of this host is another one in the stream `{}` than in the journal, which was put back to an older copy and went on from there: bring the newer journal back, or, if this one is to count, `tickpath bridge rebuild redis`",
-            writer.stream.key()
+            key
         )));
     }
     let over = writer.write().await;
-    *left = Some((writer.last, writer.tail));
+    *left = Some(writer.leave());
     over
 }
 
@@ -305,226 +223,4 @@ fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<Resumed>
         )));
     }
     Ok(Some(Resumed { last, tail, newest }))
-}
-
-/// A session under way.
-struct Writer<'a> {
-    setup: &'a Setup,
-    outgoing: &'a mut Outgoing,
-    /// The session's name.
-    token: String,
-    stream: Stream,
-    lines: Lines,
-    tail: Tail,
-    texts: Texts,
-    /// The last event that was read.
-    at: Id,
-    /// The last id that the stream had when the session began.
-    had: Option<Id>,
-    /// The last id that the stream has.
-    last: Id,
-    /// When the newest event of the stream was, once one was written.
-    newest_at: Option<UnixNanos>,
-    /// When it was trimmed last; `None` = not in this session.
-    trimmed: Option<Instant>,
-    /// When it was looked how old entries are; `None` = not in this session.
-    aged: Option<Instant>,
-    /// Whether it was told that trimming does not work, or takes what is waited for.
-    told: bool,
-    /// Whether the last batch had all that may be mirrored.
-    had_all: bool,
-}
-
-impl Writer<'_> {
-    async fn write(&mut self) -> Result<Over, Trouble> {
-        loop {
-            // First: a server that is full takes nothing more before it.
-            if self.trimmed.is_none_or(|at| at.elapsed() >= TRIM_EVERY) {
-                self.trimmed = Some(Instant::now());
-                self.try_to_trim().await;
-            }
-            if self.setup.status.control().stops() {
-                self.rebuild(false).await?;
-                return Ok(Over::Again);
-            }
-            // In this order: what was written before the end is seen behind it.
-            let ended = self.setup.end.load(Ordering::Acquire);
-            let begun = Instant::now();
-            let Some(written) = self.step().await? else { return Ok(Over::Again) };
-            self.setup.status.set(if self.had_all { State::Current } else { State::CatchingUp }, "");
-            if written > 0 {
-                self.hold_back(written, begun).await;
-            } else if ended {
-                self.outgoing.farewell(&self.tail);
-                if self.outgoing.has_said_all() || self.last == Id::default() {
-                    return Ok(Over::Done);
-                }
-            } else {
-                tokio::time::sleep(IDLE).await;
-            }
-        }
-    }
-
-    /// Writes one batch; how many events. `None`: the place must be asked again (the stream is gone, or a rebuilt one is whole).
-    async fn step(&mut self) -> Result<Option<usize>, Trouble> {
-        self.outgoing.look(&mut self.lines.stream).await;
-        let limit = self.setup.durable.load(Ordering::Acquire);
-        let most = self.setup.config.batch as usize;
-        let mut batch = Batch::new(self.stream.key(), most, self.setup.names.is_cluster());
-        // A batch may also be cut for its bytes.
-        self.had_all = false;
-        let (mut at, mut last, mut taken, mut newest_at) = (self.at, self.last, 0, self.newest_at);
-        while taken < most && batch.bytes() < BATCH_BYTES {
-            let Some(entry) = self.tail.peek(limit).map_err(unreadable)? else {
-                self.had_all = true;
-                break;
-            };
-            let entry: Entry = *entry;
-            let gate_before = self.tail.accounts().gate();
-            self.tail.take();
-            taken += 1;
-            let instrument = self.tail.instrument(entry.input.instrument);
-            let event = self.tail.event(&entry);
-            at = Id { epoch: entry.epoch, sequence: entry.sequence };
-            let values = self.texts.write(self.setup.names.host(), &event);
-            let is_new = self.had.is_none_or(|had| had < at);
-            if is_new {
-                (last, newest_at) = (at, Some(entry.input.ts_recv));
-                batch.add(at, &FIELDS, &values);
-                if entry.input.kind == InputKind::Epoch.code() {
-                    let start = format!("{} {} {}", entry.epoch, entry.sequence, entry.input.ts_recv);
-                    let mut command = redis::cmd("SET");
-                    command.arg(self.setup.names.events_start()).arg(start);
-                    batch.also(command);
-                }
-            }
-            let event = mirror::Event { id: at, entry: &entry, instrument, values: &values, gate_before };
-            self.outgoing.event(&mut batch, &event, &self.tail, is_new);
-        }
-        self.outgoing.between(&mut batch, (at, last), &mut self.tail);
-        self.at = at;
-        let places = self.tail.places();
-        if batch.is_empty() {
-            self.setup.status.lock().places = Some(places);
-            return Ok(Some(taken));
-        }
-        let place = self.outgoing.place();
-        let refused = match self.lines.send(&batch, (&self.stream, &self.token), place).await {
-            Ok(Sent { added: Added::All, refused }) => refused,
-            other => {
-                self.outgoing.failed();
-                return other.map(|_| None);
-            }
-        };
-        self.outgoing.done(&self.setup.status, refused);
-        (self.last, self.newest_at) = (last, newest_at);
-        let missing = self.tail.take_missing();
-        let mut standing = self.setup.status.lock();
-        (standing.sequence, standing.places) = (Some(last.sequence), Some(places));
-        standing.events += batch.entries() as u64;
-        standing.bytes += batch.bytes() as u64;
-        standing.lost += missing;
-        Ok((!self.outgoing.is_there_again(last)).then_some(taken))
-    }
-
-    /// Does what people asked for, if they asked for a rebuilding: the stream goes, and the next session writes it again. What was
-    /// told is not told again, but if the stream `is_another` than that of this journal.
-    async fn rebuild(&mut self, is_another: bool) -> Result<(), Trouble> {
-        let control = self.setup.status.control();
-        let Some(order) = control.rebuild() else { return Ok(()) };
-        let force = order.action == BridgeAction::Rebuild { force: true };
-        if !is_another {
-            let mut batch = Batch::new(self.stream.key(), 0, self.setup.names.is_cluster());
-            self.outgoing.keep_now(&mut batch, self.at, &self.tail);
-            let sent = self.lines.send(&batch, (&self.stream, &self.token), self.outgoing.place()).await?;
-            if sent.added == Added::Gone {
-                return Ok(());
-            }
-            self.outgoing.done(&self.setup.status, sent.refused);
-        }
-        match self.stream.clear(&mut self.lines.stream, &self.token, force).await? {
-            Cleared::Done => {
-                if is_another {
-                    self.outgoing.forget(&mut self.lines).await?;
-                }
-                {
-                    let mut standing = self.setup.status.lock();
-                    // What is gone on purpose is no regression.
-                    (standing.sequence, standing.groups) = (None, Vec::new());
-                }
-                control.rebuilt(None);
-                tracing::warn!("Redis: `{}` is rebuilt for {}: {}", self.stream.key(), order.who, order.reason);
-            }
-            Cleared::Groups(groups) => {
-                let why = has_groups(&groups);
-                tracing::warn!("Redis: `{}` is not rebuilt for {}: {why}", self.stream.key(), order.who);
-                control.rebuilt(Some(why));
-            }
-            Cleared::Moved => {}
-        }
-        Ok(())
-    }
-
-    /// Not faster than the operator allows.
-    async fn hold_back(&self, written: usize, begun: Instant) {
-        let most = self.setup.config.events_per_second;
-        if most > 0 {
-            let least = Duration::from_secs_f64(written as f64 / f64::from(most));
-            tokio::time::sleep(least.saturating_sub(begun.elapsed())).await;
-        }
-    }
-
-    /// A stream that cannot be trimmed is written all the same.
-    async fn try_to_trim(&mut self) {
-        if let Err(trouble) = self.trim().await
-            && !std::mem::replace(&mut self.told, true)
-        {
-            tracing::warn!("the event stream cannot be trimmed: {trouble}");
-        }
-    }
-
-    /// Takes off what is more or older than is kept, but nothing that a consumer group waits for, unless that has become too much.
-    async fn trim(&mut self) -> Result<(), Trouble> {
-        let groups = self.stream.groups(&mut self.lines.stream).await?;
-        self.setup.status.lock().groups = groups;
-        let (config, connection) = (&self.setup.config, &mut self.lines.stream);
-        let (kept, hours) = (config.stream_length, config.stream_age_hours);
-        if self.last == Id::default() || (kept == 0 && hours == 0) {
-            return Ok(());
-        }
-        let newest = self.last.sequence;
-        let first_of = |kept: u64| if kept == 0 { 0 } else { newest.saturating_sub(kept).saturating_add(1) };
-        let (mut wanted, mut at_most) = (first_of(kept), first_of(kept.saturating_mul(config.stream_patience)));
-        if let Some(at) = self.newest_at.filter(|_| hours > 0)
-            && self.aged.is_none_or(|looked| looked.elapsed() >= AGE_EVERY)
-        {
-            self.aged = Some(Instant::now());
-            let id_of = |sequence| self.tail.id_of(sequence);
-            let before = |times: u64| {
-                let age = i64::try_from(hours.saturating_mul(times)).unwrap_or(i64::MAX);
-                at.saturating_sub(age.saturating_mul(3_600 * SECONDS))
-            };
-            let old = self.stream.first_since(connection, before(1), newest, id_of).await?;
-            let too_old = self.stream.first_since(connection, before(config.stream_patience), newest, id_of).await?;
-            (wanted, at_most) = (wanted.max(old), at_most.max(too_old));
-        }
-        if wanted == 0 {
-            return Ok(());
-        }
-        let needed = self.stream.needed(connection).await?;
-        let (wanted, at_most) = (self.tail.id_of(wanted), self.tail.id_of(at_most));
-        let first = needed.map_or(wanted, |needed| wanted.min(needed)).max(at_most);
-        let trimmed = self.stream.trim(connection, first, TRIM_WITHIN).await?;
-        if trimmed > 0 && needed.is_some_and(|needed| needed < first) {
-            self.setup.status.lock().trimmed_pending += trimmed;
-            if !std::mem::replace(&mut self.told, true) {
-                tracing::warn!(
-                    "Redis: entries of `{}` are trimmed though a consumer group has not finished with them: it is further behind than {} times `[redis] stream_length` or `stream_age_hours`",
-                    self.stream.key(),
-                    config.stream_patience
-                );
-            }
-        }
-        Ok(())
-    }
 }

@@ -15,7 +15,7 @@ use crate::types::time::{Nanos, SECONDS};
 use serde_json::{Value, json};
 
 /// Speaks for the host behind an event that the stream has.
-pub struct Teller<'a, 'b> {
+pub struct Teller<'a> {
     /// Keys and the host's name.
     pub names: &'a Names,
     /// Entries of the audit stream that are kept.
@@ -23,12 +23,12 @@ pub struct Teller<'a, 'b> {
     /// The topics.
     pub publisher: &'a mut Publisher,
     /// What it goes out with.
-    pub batch: &'a mut Batch<'b>,
+    pub batch: &'a mut Batch,
     /// The event's process start and sequence.
     pub behind: (u64, u64),
 }
 
-impl Teller<'_, '_> {
+impl Teller<'_> {
     fn head(&self, agent: &str, at: i64) -> Head<'static> {
         Head::said(self.names.host(), agent, at, self.behind.0, self.behind.1)
     }
