@@ -3,7 +3,7 @@
 //! happens after the one before it, since the ring keeps a loom cell for each section and slot.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg ring_loom" cargo test --release --test ring_loom --target-dir target/loom
+//! RUSTFLAGS="--cfg ring_loom" cargo test --profile loom --no-default-features --test ring_loom --target-dir target/loom
 //! ```
 #![cfg(ring_loom)]
 
