@@ -1,6 +1,9 @@
 //! Edge: one session with a store behind the other, from the host's beginning to its end: what every bridge does around its own work.
 
 use super::status::{State, Status};
+use super::tail;
+use crate::journal::JournalError;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,6 +19,31 @@ pub enum Over {
     Done,
     /// Where the store stands must be asked again.
     Again,
+}
+
+/// Which journal it is, when a session begins; if nothing is written there yet, how that session ends.
+///
+/// # Errors
+/// [`JournalError`].
+pub async fn journal(
+    dir: &Path,
+    status: &Status,
+    end: &AtomicBool,
+    idle: Duration,
+) -> Result<Result<String, Over>, JournalError> {
+    if status.get().trouble.is_empty() {
+        status.set(State::Connecting, "");
+    }
+    // In this order: what was written before the end is seen behind it.
+    let ended = end.load(Ordering::Acquire);
+    if let Some(journal) = tail::identity(dir)? {
+        return Ok(Ok(journal));
+    }
+    if ended {
+        return Ok(Err(Over::Done));
+    }
+    tokio::time::sleep(idle).await;
+    Ok(Err(Over::Again))
 }
 
 /// Runs until the host has ended (`end`) and all is written, or it was not within some seconds: the rest is written at the next

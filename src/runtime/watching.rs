@@ -63,6 +63,8 @@ pub struct Watching {
     faults: u64,
     /// For how many seconds nothing was recorded though messages came in, at the last look.
     standstill: Option<Nanos>,
+    /// Since when what comes from agents outside cannot be heard, by who should hear it.
+    deaf: BTreeMap<&'static str, Nanos>,
     /// Events that a bridge had written, and since when it is so many, by name.
     bridges: BTreeMap<&'static str, (u64, Nanos)>,
 }
@@ -143,6 +145,10 @@ impl Watching {
                 tell(Alert::AuditBroken, format!("{}: {lost} events were not in the journal any more", bridge.name));
             }
         }
+        for (name, what) in self.unheard(seen) {
+            found.push((Cause::Alert(Alert::BridgeDown), format!("{name}: {what}")));
+        }
+        let mut tell = |alert: Alert, detail: String| found.push((Cause::Alert(alert), detail));
         if let Some(refused) = self.refused_lately(seen) {
             tell(Alert::OrdersRefused, format!("{refused} orders were refused within a minute"));
         }
@@ -195,6 +201,24 @@ impl Watching {
         let stood = seen.steady.saturating_sub(known.1);
         let why = if standing.trouble.is_empty() { standing.state } else { &standing.trouble };
         (stood >= BRIDGE_PATIENCE).then(|| why.to_owned())
+    }
+
+    /// Who does not hear agents outside, or cannot tell them, though its store may be there for others; and why.
+    fn unheard(&mut self, seen: &Seen<'_>) -> Vec<(&'static str, String)> {
+        let agents = seen.agents.filter(|now| !now.ended).map(|now| ("agents", now.hears, &now.trouble));
+        let intake = seen.intake.filter(|now| !now.ended).map(|now| ("intake", now.listening, &now.trouble));
+        let mut found = Vec::new();
+        for (name, hears, trouble) in [agents, intake].into_iter().flatten() {
+            if trouble.is_empty() {
+                self.deaf.remove(name);
+                continue;
+            }
+            let since = *self.deaf.entry(name).or_insert(seen.steady);
+            if hears || seen.steady.saturating_sub(since) >= BRIDGE_PATIENCE {
+                found.push((name, trouble.clone()));
+            }
+        }
+        found
     }
 
     fn stands_still(&mut self, seen: &Seen<'_>) -> Option<Nanos> {
@@ -365,9 +389,18 @@ mod tests {
         let found = watching.look(&Seen { agents: Some(&agents), intake: Some(&intake), ..quiet(&view) });
         let expected = (Cause::Alert(Alert::OutsideDown), "agents: it panicked; intake: it panicked".to_owned());
         assert_eq!(found, [expected]);
-        // A store that cannot be reached is another thing.
-        let intake = IntakeNow { trouble: trouble("Redis"), ..IntakeNow::default() };
-        assert!(watching.look(&Seen { intake: Some(&intake), ..quiet(&view) }).is_empty());
+        // A store that cannot be reached is another thing, and waited for.
+        let mut check = |listening: bool, steady: Nanos, trouble: &str, told: bool| {
+            let intake = IntakeNow { listening, trouble: trouble.to_owned(), ..IntakeNow::default() };
+            let found = watching.look(&Seen { intake: Some(&intake), steady, ..quiet(&view) });
+            let expected = (Cause::Alert(Alert::BridgeDown), format!("intake: {trouble}"));
+            assert_eq!(found, if told { vec![expected] } else { Vec::new() }, "{steady}");
+        };
+        check(false, 0, "no", false);
+        check(false, BRIDGE_PATIENCE, "no", true);
+        check(true, BRIDGE_PATIENCE, "", false);
+        check(false, BRIDGE_PATIENCE, "no", false);
+        check(true, BRIDGE_PATIENCE, "a key of another kind", true);
     }
 
     #[test]

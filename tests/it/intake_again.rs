@@ -1,6 +1,7 @@
 //! What comes in again, late, or beside keys that somebody made something else of: stops go through, what was done is told as done.
 
 use crate::intake_host::{Host, Store as _, TASKS, id, length, letters, outcome, python_now, seconds, task, wait};
+use crate::redis_ear::Ear;
 use crate::redis_server::RedisServer;
 use crate::schemas;
 use serde_json::{Value, json};
@@ -171,6 +172,51 @@ fn a_key_that_somebody_made_something_else_of_holds_up_one_item_at_most() {
 }
 
 #[test]
+fn what_cannot_be_told_on_keys_that_all_share_keeps_nothing_waiting_and_is_an_alert_until_it_can() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut host = Host::start(&server, dir.path(), "tickpath-1");
+    host.listens(&server, 1);
+    let ear = Ear::to(&server, &["binaryrogue:alerts"], |_, _| {});
+    let listeners = || server.ask(&["PUBSUB", "NUMSUB", TASKS]);
+    let connection = || {
+        let all = server.ask(&["CLIENT", "LIST", "TYPE", "PUBSUB"]);
+        let ids: Vec<String> = all.lines().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect();
+        ids
+    };
+    let before = (listeners(), connection());
+    let (audit, dead) = ("aism:audit", format!("{TASKS}:dead"));
+    for key in [audit, RESPONSES, dead.as_str()] {
+        server.ask(&["DEL", key]);
+        server.ask(&["SET", key, "x"]);
+    }
+    let say = |number: u32| {
+        let text = command(&format!("cmd-{number}"), "state_transition", json!({"target": "reducing"}), &python_now());
+        server.ask(&["LPUSH", COMMANDS, &text]);
+    };
+    server.ask(&["LPUSH", TASKS, "no JSON"]);
+    say(1);
+    say(2);
+    wait("both are taken and over", || {
+        ["cmd-1", "cmd-2"].iter().all(|id| effects(&host, id) == 1)
+            && length(&server, &format!("{COMMANDS}:processing")) == 0
+            && length(&server, PROCESSING) == 0
+    });
+    let raised = ear.wait("binaryrogue:alerts", |alert| {
+        alert["name"] == "bridge_down" && alert["message"].as_str().is_some_and(|text| text.starts_with("intake: "))
+    });
+    assert!(raised["message"].as_str().unwrap().contains("is not what agents keep there"), "{raised}");
+    assert_eq!((listeners(), connection()), before, "it went on listening all the time");
+
+    server.ask(&["DEL", audit, RESPONSES, &dead]);
+    say(3);
+    wait("a response", || length(&server, RESPONSES) == 1);
+    assert_eq!(letters(&server, RESPONSES)[0]["status"], "completed");
+    ear.wait("binaryrogue:alerts", |alert| alert["name"] == "bridge_down" && alert["status"] == "over");
+    schemas::check_keys(&server);
+}
+
+#[test]
 fn where_another_host_took_its_own_no_newer_item_overtakes_an_older_one() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let config = IntakeConfig::default();
@@ -208,6 +254,18 @@ fn where_another_host_took_its_own_no_newer_item_overtakes_an_older_one() {
             }
         }
         assert_eq!(taken, expected, "each host's in their order");
+        // The same twice, to the letter, behind those of others: nothing overtakes.
+        server.ask(&["DEL", TASKS]);
+        let of_others: Vec<Found> = (400..420).map(|number| push(number, "tickpath-2")).collect();
+        let mine = [push(500, "tickpath-1"), push(500, "tickpath-1"), push(501, "tickpath-1")];
+        push(600, "tickpath-3");
+        for item in mine {
+            assert_eq!(of_one.take(&mut at, &one, &config).await.unwrap(), item);
+        }
+        assert_eq!(length(&server, TASKS), 21);
+        for item in of_others {
+            assert_eq!(of_two.take(&mut at, &two, &config).await.unwrap(), item);
+        }
     });
 }
 

@@ -28,6 +28,7 @@ mod market_captures;
 mod market_faults;
 mod python;
 mod measure;
+mod mirrored;
 mod mirror_speed;
 mod redis_audit;
 mod redis_cluster;

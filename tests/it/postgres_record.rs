@@ -2,16 +2,13 @@
 //! where the journal lacks what it had dropped. In the end all tables are as if nothing had happened.
 
 use crate::bridge_postgres::{end, is_whole, settle, settle_as, start, start_with};
+use crate::mirrored::in_postgres;
 use crate::postgres_server::PostgresServer;
 use crate::support::{arg, tickpath};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tickpath::bridge::config::PostgresConfig;
-use tickpath::bridge::postgres::address::Address;
-use tickpath::bridge::postgres::run;
 use tickpath::bridge::postgres::tables::TABLES;
-use tickpath::bridge::status::{Standing, Status};
+use tickpath::bridge::status::Standing;
 
 /// A host that writes the same journal without a fault.
 const PLAIN: &str = "unfaulted";
@@ -112,33 +109,7 @@ fn forgetful(journal: &Path, events: u64, url: Option<&str>) {
 
 /// A bridge over a journal that nobody writes; how it stands when it has all.
 fn over(journal: &Path, server: &PostgresServer, host: &str, batch: u32) -> Standing {
-    let secret = tickpath::control::secret::load("X", |name| (name == "X").then(|| server.admin().into()));
-    let status = Arc::new(Status::default());
-    let setup = run::Setup {
-        journal: journal.to_path_buf(),
-        host: host.to_owned(),
-        config: PostgresConfig { batch, ..PostgresConfig::default() },
-        address: Address::parse(&secret.unwrap().unwrap().secret, false).unwrap(),
-        durable: Arc::new(AtomicU64::new(u64::MAX)),
-        epoch: 1,
-        check_name: |_| None,
-        status: Arc::clone(&status),
-        end: Arc::new(AtomicBool::new(false)),
-    };
-    let end = Arc::clone(&setup.end);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let watch = async {
-            let begun = std::time::Instant::now();
-            while status.get().state != "current" {
-                assert!(begun.elapsed().as_secs() < 60, "{:?}", status.get());
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
-            end.store(true, Ordering::Release);
-        };
-        tokio::join!(run::run(setup, None), watch)
-    });
-    status.get()
+    in_postgres(server, journal, host, PostgresConfig { batch, ..PostgresConfig::default() }).0
 }
 
 #[test]

@@ -1,53 +1,22 @@
 //! How fast the record in PostgreSQL is written, beside what the server can do at most (psql's `\copy` of ready files of the same
 //! rows, into tables with the same columns, keys, indexes and partitions) and what a simple client does. Run by `perf/postgres`.
 
+use crate::mirrored::in_postgres;
 use crate::postgres_server::{PASSWORD, PostgresServer};
 use crate::support::{arg, tickpath};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 use tickpath::bridge::config::PostgresConfig;
-use tickpath::bridge::postgres::address::Address;
-use tickpath::bridge::postgres::run;
 use tickpath::bridge::postgres::tables::TABLES;
-use tickpath::bridge::status::Status;
 
 /// Rows that are inserted one by one.
 const ONE_BY_ONE: u64 = 4_000;
 
 /// The bridge over the whole journal, as a host without events would run it; seconds.
 fn bridge(journal: &Path, server: &PostgresServer, host: String) -> f64 {
-    let secret = tickpath::control::secret::load("X", |name| (name == "X").then(|| server.admin().into()));
-    let status = Arc::new(Status::default());
-    let setup = run::Setup {
-        journal: journal.to_path_buf(),
-        host,
-        config: PostgresConfig::default(),
-        address: Address::parse(&secret.unwrap().unwrap().secret, false).unwrap(),
-        durable: Arc::new(AtomicU64::new(u64::MAX)),
-        epoch: 1,
-        check_name: |_| None,
-        status: Arc::clone(&status),
-        end: Arc::new(AtomicBool::new(false)),
-    };
-    let end = Arc::clone(&setup.end);
-    let begun = Instant::now();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let took = runtime.block_on(async {
-        let bridge = run::run(setup, None);
-        let watch = async {
-            while status.get().state != "current" {
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-            }
-            let took = begun.elapsed();
-            end.store(true, std::sync::atomic::Ordering::Release);
-            took
-        };
-        tokio::join!(bridge, watch).1
-    });
-    assert!(status.get().events > 200_000, "{:?}", status.get());
+    let (standing, took) = in_postgres(server, journal, &host, PostgresConfig::default());
+    assert!(standing.events > 200_000, "{standing:?}");
     took.as_secs_f64()
 }
 

@@ -1,25 +1,20 @@
 //! The audit stream has each entry once, whatever becomes of the event stream; entries go by their age; what is lost is counted.
 
 use crate::bridge_redis::{STREAM, end, is_whole, settle, start, stop};
+use crate::mirrored::in_redis;
 use crate::redis_ear::Ear;
 use crate::redis_server::RedisServer;
 use crate::redis_topics::{audit_is_exact, entries};
 use bytemuck::Zeroable;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-use tickpath::acp::names::{Names, PREFIX};
+use std::time::Duration;
 use tickpath::bridge::config::RedisConfig;
-use tickpath::bridge::redis::outgoing::Sources;
-use tickpath::bridge::redis::run as bridge;
-use tickpath::bridge::status::{Standing, State, Status};
+use tickpath::bridge::status::Standing;
 use tickpath::event::digest::SlotDigest;
 use tickpath::event::input::{EpochStart, GateChange, GateReason, Input, InputKind, Nothing};
 use tickpath::event::slot::Slot;
 use tickpath::journal::{Config, Writer};
-use tickpath::runtime::sight::HostSight;
 use tickpath::types::ids::{InstrumentId, SourceId};
 use tickpath::types::time::SECONDS;
 
@@ -69,35 +64,7 @@ fn an_event_stream_that_is_written_again_audits_nothing_twice() {
 
 /// How the bridge stands behind having mirrored `journal`, as long as it `goes_on`.
 fn mirror(server: &RedisServer, journal: &Path, config: RedisConfig, goes_on: impl Fn(&Standing) -> bool) -> Standing {
-    let status = Arc::new(Status::default());
-    let end = Arc::new(AtomicBool::new(false));
-    let sources = Sources {
-        sight: Box::new(HostSight::new(Arc::default(), journal, 0, Vec::new())),
-        sampler: None,
-        notices: Arc::default(),
-    };
-    let setup = bridge::Setup {
-        journal: journal.to_path_buf(),
-        names: Names::new(PREFIX, "tickpath-1").unwrap(),
-        config,
-        client: redis::Client::open(server.url()).unwrap().into(),
-        durable: Arc::new(AtomicU64::new(u64::MAX)),
-        epoch: 1,
-        status: Arc::clone(&status),
-        end: Arc::clone(&end),
-    };
-    let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(bridge::run(setup, sources));
-    });
-    let begun = Instant::now();
-    while status.get().state != State::Current.name() || goes_on(&status.get()) {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", status.get());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    end.store(true, Ordering::Release);
-    thread.join().unwrap();
-    status.get()
+    in_redis(server, journal, config, false, goes_on).0
 }
 
 /// Writes a start of a host: `count` events a minute apart, each tenth of them kept whatever becomes of market data.

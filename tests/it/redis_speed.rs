@@ -2,6 +2,8 @@
 //! the same transactions by a client that does nothing else. Run by `perf/redis`.
 
 use crate::measure::{Ratios, median, moved, pin, report, setting, two_cores};
+use crate::mirrored::in_redis;
+use crate::redis_ear::Ear;
 use crate::redis_server::RedisServer;
 use crate::support::{arg, tickpath};
 use serde_json::{Value, json};
@@ -10,20 +12,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tickpath::acp::event::FIELDS;
-use tickpath::acp::names::Names;
 use tickpath::bridge::config::RedisConfig;
-use tickpath::bridge::redis::outgoing::Sources;
-use tickpath::bridge::redis::{connect, run};
-use tickpath::bridge::status::Status;
-use tickpath::control::notices::Notices;
-use tickpath::control::secret;
-use tickpath::runtime::recorder::View;
-use tickpath::runtime::sampling::StageSampler;
-use tickpath::runtime::sight::HostSight;
+use tickpath::bridge::status::Standing;
 
 /// The host of the journal.
 const HOST: &str = "tickpath-1";
@@ -51,57 +43,24 @@ impl Work<'_> {
         assert_eq!(self.server.ask(&["XLEN", stream]), entries.to_string(), "{stream}");
     }
 
-    /// The bridge over the whole journal, as a host without events would run it, from the first connection until it has
-    /// all; events a second.
-    fn bridge(&self, topics: bool) -> f64 {
+    /// The bridge over the whole journal, from the first connection until it has all; events a second. With topics each event is
+    /// told, the bulk of them only if somebody is `heard` to listen.
+    fn bridge(&self, topics: bool, heard: bool) -> f64 {
         self.empty();
-        let url = self.server.url();
-        let url = secret::load("X", |name| (name == "X").then(|| url.clone().into())).unwrap().unwrap().secret;
         let mut config = RedisConfig { batch: self.batch, ..RedisConfig::default() };
         if topics {
-            // Each event is fresh enough to be told, if anybody listens.
             config.publish_behind = 1_000_000_000;
         } else {
             config.topics.clear();
         }
-        let view = View { sequence: self.events, journaled: self.events, ..View::default() };
-        let sources = Sources {
-            sight: Box::new(HostSight::new(Arc::new(Mutex::new(view)), self.journal, 0, Vec::new())),
-            sampler: topics.then(|| {
-                Box::new(StageSampler::new(self.journal, config.feature_interval_ms))
-                    as Box<dyn tickpath::bridge::sampler::Sampler>
-            }),
-            notices: Arc::new(Notices::default()),
-        };
-        let (status, end) = (Arc::new(Status::default()), Arc::new(AtomicBool::new(false)));
-        let setup = run::Setup {
-            journal: self.journal.to_path_buf(),
-            names: Names::new(&config.prefix, HOST).and_then(|names| names.with_aism(&config.aism_prefix)).unwrap(),
-            client: connect::server(&url, false, false).unwrap(),
-            config,
-            durable: Arc::new(AtomicU64::new(u64::MAX)),
-            epoch: 1,
-            status: Arc::clone(&status),
-            end: Arc::clone(&end),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let begun = Instant::now();
-        let took = runtime.block_on(async {
-            let watch = async {
-                while status.get().events < self.events {
-                    assert!(begun.elapsed() < Duration::from_mins(5), "{:?}", status.get());
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                let took = begun.elapsed();
-                end.store(true, Ordering::Release);
-                took
-            };
-            tokio::join!(run::run(setup, sources), watch).1
-        });
-        let standing = status.get();
-        // Some messages go out whether anybody listens or not.
+        let ear = heard.then(|| Ear::to(self.server, &["binaryrogue:*", "aism:*"], |_, _| {}));
+        let has_all = |standing: &Standing| standing.events < self.events;
+        let (standing, took) = in_redis(self.server, self.journal, config, topics, has_all);
+        drop(ear);
         assert_eq!((standing.events, standing.lost), (self.events, 0), "{standing:?}");
+        // Some messages go out whether anybody listens or not.
         assert!(topics || standing.published == 0, "{standing:?}");
+        assert!(!heard || standing.published > self.events, "{standing:?}");
         self.holds(&format!("binaryrogue:events:{HOST}"), self.events);
         self.events as f64 / took.as_secs_f64()
     }
@@ -240,13 +199,14 @@ fn events_a_second_beside_redis_benchmark() {
     let pinned = two_cores().is_some_and(|(mine, other)| {
         pin(server.pid(), other) && core_affinity::set_for_current(core_affinity::CoreId { id: mine })
     });
-    work.bridge(false);
+    work.bridge(false, false);
     let (entry, average) = work.entry();
     let length: usize = entry.iter().skip(1).step_by(2).map(String::len).sum();
 
-    let contestants: [Contestant<'_>; 4] = [
-        ("the bridge, without topics", Box::new(|| work.bridge(false))),
-        ("the bridge, all topics, nobody listens", Box::new(|| work.bridge(true))),
+    let contestants: [Contestant<'_>; 5] = [
+        ("the bridge, without topics", Box::new(|| work.bridge(false, false))),
+        ("the bridge, all topics, nobody listens", Box::new(|| work.bridge(true, false))),
+        ("the bridge, all topics, a client on its core listens to all", Box::new(|| work.bridge(true, true))),
         ("`redis-benchmark` XADD", Box::new(|| work.benchmark(&entry))),
         ("MULTI, XADD…, EXEC behind WATCH, made beforehand", Box::new(|| work.bare(&entry, true))),
     ];
@@ -254,7 +214,7 @@ fn events_a_second_beside_redis_benchmark() {
     let (mut speeds, mut floors, mut dropped) = (vec![Vec::new(); contestants.len()], Vec::new(), 0);
     for round in 0..rounds {
         let begin = work.bare(&entry, false);
-        let mut of_round = [0.0; 4];
+        let mut of_round = [0.0; 5];
         for at in 0..contestants.len() {
             let at = if round % 2 == 0 { at } else { contestants.len() - 1 - at };
             of_round[at] = contestants[at].1();
@@ -282,7 +242,7 @@ fn events_a_second_beside_redis_benchmark() {
     let mut table = format!("{head}\n\n| what | events/s, median | ÷ redis-benchmark | ÷ floor |\n|---|---|---|---|\n");
     let mut rows = Vec::new();
     for (at, name) in contestants.iter().map(|(name, _)| *name).chain([floor_name]).enumerate() {
-        let (rival, floor, speed) = (ratios(at, 2), ratios(at, 4), median(speeds[at].clone()));
+        let (rival, floor, speed) = (ratios(at, 3), ratios(at, 5), median(speeds[at].clone()));
         writeln!(table, "| {name} | {speed:.0} | {} | {} |", rival.text(), floor.text()).unwrap();
         rows.push(json!({ "what": name, "events_per_second": speed, "to_redis_benchmark": rival.json(), "to_floor": floor.json() }));
     }

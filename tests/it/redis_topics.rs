@@ -8,10 +8,9 @@ use crate::support::{arg, tickpath};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const ALL: &[&str] = &["binaryrogue:*", "aism:*"];
@@ -461,101 +460,4 @@ fn an_old_backlog_is_written_without_messages_and_a_topic_can_be_off() {
     // The exact part is exact all the same.
     audit_is_exact(&server);
     assert!(!hash(&server, "binaryrogue:positions:SIM").is_empty());
-}
-
-/// What messages cost: the same journal mirrored with and without them, in turn. Run it by hand:
-/// `cargo test --release --test it -- --ignored what_messages_cost --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn what_messages_cost() {
-    use tickpath::acp::names::{Names, PREFIX};
-    use tickpath::acp::topic::Topic;
-    use tickpath::bridge::config::RedisConfig;
-    use tickpath::bridge::redis::{outgoing::Sources, run};
-    use tickpath::runtime::{sampling::StageSampler, sight::HostSight};
-
-    let dir = tempfile::tempdir().unwrap();
-    let journal = dir.path().join("j");
-    let output = tickpath()
-        .args(["run", "--plain", "--json", "--speed", "2000x", "--events", "150000", "--journal", arg(&journal)])
-        .env("TICKPATH__HTTP__BIND", "127.0.0.1:0")
-        .output()
-        .unwrap();
-    assert!(output.status.success());
-    let mirror = |journal: &Path, topics: &[&str], channels: &'static [&'static str]| -> Option<(f64, u64)> {
-        let server = RedisServer::start(&["--maxmemory-policy", "noeviction", "--appendonly", "no"])?;
-        let ear = (!channels.is_empty()).then(|| Ear::to(&server, channels, |_, _| {}));
-        let status = Arc::new(tickpath::bridge::status::Status::default());
-        let config = RedisConfig {
-            topics: topics.iter().map(|name| (*name).to_owned()).collect(),
-            publish_behind: 1_000_000_000,
-            ..RedisConfig::default()
-        };
-        let sources = Sources {
-            sight: Box::new(HostSight::new(Arc::default(), journal, 0, Vec::new())),
-            sampler: Some(Box::new(StageSampler::new(journal, config.feature_interval_ms))),
-            notices: Arc::default(),
-        };
-        let end = Arc::new(AtomicBool::new(false));
-        let setup = run::Setup {
-            journal: journal.to_path_buf(),
-            names: Names::new(PREFIX, "tickpath-1").unwrap(),
-            config,
-            client: redis::Client::open(server.url()).unwrap().into(),
-            durable: Arc::new(AtomicU64::new(u64::MAX)),
-            epoch: 1,
-            status: Arc::clone(&status),
-            end: Arc::clone(&end),
-        };
-        let begun = Instant::now();
-        let thread = std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap()
-                .block_on(run::run(setup, sources));
-        });
-        while status.get().state != "current" {
-            assert!(begun.elapsed() < Duration::from_mins(2), "{:?}", status.get());
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let seconds = begun.elapsed().as_secs_f64();
-        end.store(true, Ordering::Release);
-        thread.join().unwrap();
-        drop(ear);
-        let standing = status.get();
-        Some((standing.events as f64 / seconds, standing.published))
-    };
-    let all: Vec<&str> = Topic::ALL.iter().map(|topic| topic.name()).collect();
-    let few: Vec<&str> = all
-        .iter()
-        .copied()
-        .filter(|name| !["market.raw", "features.candles", "features.micro"].contains(name))
-        .collect();
-    let kinds: [(&str, &[&str], &'static [&'static str]); 5] = [
-        ("the stream alone", &[], &[]),
-        ("all but market.raw and features", &few, &[]),
-        ("all, nobody listens", &all, &[]),
-        ("all, somebody listens to signals", &all, &["binaryrogue:signals"]),
-        ("all, somebody listens to everything", &all, ALL),
-    ];
-    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); kinds.len()];
-    let mut messages = vec![0; kinds.len()];
-    for _ in 0..5 {
-        for (at, (_, topics, channels)) in kinds.iter().enumerate() {
-            let Some((rate, published)) = mirror(&journal, topics, channels) else { return };
-            rates[at].push(rate);
-            messages[at] = published;
-        }
-    }
-    for (at, (name, ..)) in kinds.iter().enumerate() {
-        rates[at].sort_by(f64::total_cmp);
-        let median = rates[at][rates[at].len() / 2];
-        let extra = 1e6 / median - 1e6 / rates[0][rates[0].len() / 2];
-        println!(
-            "{name}: {median:.0} events/s (median of {:?}), {} messages, {extra:+.2} µs an event",
-            rates[at].iter().map(|r| r.round()).collect::<Vec<_>>(),
-            messages[at]
-        );
-    }
 }

@@ -47,7 +47,7 @@ impl Intake {
         if let Some(Dead(why)) = &dead {
             settled = self.letter(settled, &keys.tasks_dead, &keys.tasks, bytes, why);
         }
-        settled.send(at).await?;
+        self.send(at, settled).await?;
         let mut standing = self.setup.status.lock();
         standing.tasks += 1;
         standing.dead += u64::from(dead.is_some());
@@ -66,7 +66,7 @@ impl Intake {
         let settled = Settled::new(&keys, &keys.processing, bytes, 0)
             .publish(&keys.tasks, &json(outcome)?)
             .untried(&outcome.task_id);
-        self.letter(settled, &keys.tasks_dead, &keys.tasks, bytes, why).send(at).await?;
+        self.send(at, self.letter(settled, &keys.tasks_dead, &keys.tasks, bytes, why)).await?;
         self.setup.status.lock().dead += 1;
         Ok(())
     }
@@ -99,10 +99,27 @@ impl Intake {
         if let Some(Dead(why)) = &dead {
             settled = self.letter(settled, &keys.commands_dead(agent), &keys.commands(agent), bytes, why);
         }
-        settled.send(at).await?;
+        self.send(at, settled).await?;
         let mut standing = self.setup.status.lock();
         standing.commands += 1;
         standing.dead += u64::from(dead.is_some());
+        Ok(())
+    }
+
+    /// Does it; what could not be told of it is told as a trouble, until something can be again.
+    pub(super) async fn send(&self, at: &mut Link, settled: Settled<'_>) -> Result<(), Trouble> {
+        let tells = settled.tells();
+        let untold = settled.send(at).await?;
+        let mut standing = self.setup.status.lock();
+        if let Some(Trouble(text)) = untold {
+            standing.untold += 1;
+            if standing.trouble != text {
+                tracing::warn!("intake: {text}");
+                standing.trouble = text;
+            }
+        } else if tells {
+            standing.trouble.clear();
+        }
         Ok(())
     }
 
@@ -133,7 +150,7 @@ impl Intake {
         why: &str,
     ) -> Result<(), Trouble> {
         let keys = Arc::clone(&self.keys);
-        self.letter(Settled::new(&keys, from, item, 0), list, channel, item, why).send(at).await?;
+        self.send(at, self.letter(Settled::new(&keys, from, item, 0), list, channel, item, why)).await?;
         self.setup.status.lock().dead += 1;
         Ok(())
     }
@@ -148,7 +165,7 @@ impl Intake {
     ) -> Result<(), Trouble> {
         let keys = Arc::clone(&self.keys);
         let settled = Settled::of_message(&keys);
-        self.letter(settled, &Keys::dead_of(channel), channel, message, why).send(at).await?;
+        self.send(at, self.letter(settled, &Keys::dead_of(channel), channel, message, why)).await?;
         self.setup.status.lock().dead += 1;
         Ok(())
     }

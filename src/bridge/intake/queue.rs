@@ -32,9 +32,9 @@ local function cut(item, bytes) return '\0cut ' .. #item .. ' ' .. string.sub(it
 
 /// Takes the oldest item that is addressed to one of us, or to nobody, or that cannot be read as a task; leaves the others where
 /// they stand. KEYS: the queue, our list. ARGV: how many of the oldest were looked at before, how many to look at, of how many
-/// bytes, most bytes of an item, bytes of a cut, by what the newest of those looked at before is known, and the names that are
-/// ours. It answers how many were looked at, how many there are, by what the newest of those looked at is known, and the item, if
-/// one was taken.
+/// bytes, most bytes of an item, bytes of a cut, by what the newest of those looked at before is known, whether the queue is known
+/// to be heavy for its length (1, 0, or nothing), and the names that are ours. It answers how many were looked at, how many there
+/// are, by what the newest of those looked at is known, whether it is heavy, and the item, if one was taken.
 ///
 /// Where others took some of those that were looked at, the rest moved up, and what stands behind `from` is not what stood there:
 /// it is begun anew then, since an item of ours would be left out and newer ones overtake it.
@@ -46,7 +46,7 @@ const TAKE: &str = r#"
 local from, items_max, bytes_max = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local most, shown = tonumber(ARGV[4]), tonumber(ARGV[5])
 local ours = {}
-for i = 7, #ARGV do ours[ARGV[i]] = true end
+for i = 8, #ARGV do ours[ARGV[i]] = true end
 local function is_ours(item)
     local is_long = #item > most
     local head = is_long and string.sub(item, 1, most) or item
@@ -70,8 +70,13 @@ local function is_ours(item)
 end
 local length = redis.call('LLEN', KEYS[1])
 local chunk = 100
-local used = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
-if type(used) == 'number' and used > 67108864 + 1024 * length then chunk, items_max = 1, math.min(items_max, 500) end
+-- Weighing goes through the whole list: once a look, and so with the answer.
+local heavy = ARGV[7]
+if heavy == '' then
+    local used = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
+    heavy = type(used) == 'number' and used > 67108864 + 1024 * length and '1' or '0'
+end
+if heavy == '1' then chunk, items_max = 1, math.min(items_max, 500) end
 -- One that is known as long tells nothing, and is not read for it.
 local last = ARGV[6]
 if from > length or (from > 0 and last ~= 'long' and mark(redis.call('LINDEX', KEYS[1], -from)) ~= last) then
@@ -84,23 +89,25 @@ while from < upto and bytes < bytes_max do
     for i = #items, 1, -1 do
         local newest = items[i]
         if is_ours(newest) then
+            -- From the nearer end. One that is the same to the letter may go instead: what stays is the same, then.
+            local count = 2 * from > length and 1 or -1
             if #newest <= most then
                 redis.call('LPUSH', KEYS[2], newest)
-                redis.call('LREM', KEYS[1], -1, newest)
-                return {from, length - 1, known(), newest}
+                redis.call('LREM', KEYS[1], count, newest)
+                return {from, length - 1, known(), heavy, newest}
             end
             local kept = cut(newest, shown)
             redis.call('LPUSH', KEYS[2], kept)
             redis.call('LSET', KEYS[1], -from - 1, kept)
-            redis.call('LREM', KEYS[1], -1, kept)
-            return {from, length - 1, known(), kept}
+            redis.call('LREM', KEYS[1], count, kept)
+            return {from, length - 1, known(), heavy, kept}
         end
         from = from + 1
         bytes = bytes + #newest
         looked = newest
     end
 end
-return {from, length, known()}
+return {from, length, known(), heavy}
 "#;
 
 /// What the queue looks like from outside. KEYS: the queue. ARGV: whether items may be looked at, how many of the oldest were. It
@@ -196,11 +203,12 @@ impl Queue {
         }
         let mut call = self.take.key(&keys.tasks);
         call.key(&keys.processing).arg(self.search.from()).arg(WINDOW_ITEMS).arg(WINDOW_BYTES);
-        call.arg(config.message_bytes).arg(CUT_BYTES).arg(self.search.mark());
+        call.arg(config.message_bytes).arg(CUT_BYTES).arg(self.search.mark()).arg(self.search.heavy());
         for name in keys.receivers() {
             call.arg(name);
         }
-        let (from, length, newest, item) = read(call.invoke_async(at).await?)?;
+        let ((from, length, newest, heavy), item) = read(call.invoke_async(at).await?)?;
+        self.search.weighed(heavy);
         if let Some(item) = item {
             self.search.took(from, newest);
             return Ok(Found::Item(item));
@@ -231,19 +239,18 @@ impl Queue {
     }
 }
 
-/// How many were looked at, how many there are, by what the newest of them is known, and what was taken.
-type Taken = (u64, u64, String, Option<Vec<u8>>);
+/// How many were looked at, how many there are, by what the newest of them is known, whether the queue is heavy; and what was taken.
+type Taken = ((u64, u64, String, String), Option<Vec<u8>>);
 
 /// An answer of [`TAKE`]: with or without an item.
 fn read(answer: redis::Value) -> Result<Taken, Trouble> {
     let redis::Value::Array(mut values) = answer else {
         return Err(Trouble("Redis: the taking script answered what it never does".to_owned()));
     };
-    let item = (values.len() == 4).then(|| values.pop()).flatten();
-    let (from, length, newest) =
-        redis::from_redis_value(redis::Value::Array(values)).map_err(redis::RedisError::from)?;
+    let item = (values.len() == 5).then(|| values.pop()).flatten();
+    let looked = redis::from_redis_value(redis::Value::Array(values)).map_err(redis::RedisError::from)?;
     let item = item.map(redis::from_redis_value).transpose().map_err(redis::RedisError::from)?;
-    Ok((from, length, newest, item))
+    Ok((looked, item))
 }
 
 /// All of a list, the oldest first.

@@ -200,7 +200,7 @@ impl Intake {
                     let why = format!("`{source}` is not followed: it is not in `[intake] agents` of this host");
                     tracing::info!("{channel}: {why}");
                     let text = self.setup.desk.refusal(channel, &why);
-                    Settled::of_message(&keys).publish(&keys.logs, &text).send(at).await?;
+                    self.send(at, Settled::of_message(&keys).publish(&keys.logs, &text)).await?;
                 }
             }
             Heard::Later(why) if tries >= LATE_TRIES || self.late.len() >= LATE_STOPS => {

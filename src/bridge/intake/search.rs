@@ -39,6 +39,8 @@ pub struct Search {
     from: u64,
     /// By what the newest of those before it is known.
     mark: String,
+    /// Whether the queue has long items, as the first step of a look found; empty: not known yet.
+    heavy: String,
     /// When the look under way began, and whether it is one at all.
     begun: Option<(Instant, bool)>,
     known: Option<Known>,
@@ -68,6 +70,16 @@ impl Search {
         &self.mark
     }
 
+    /// Whether the queue has long items, if this look knows; else empty.
+    pub fn heavy(&self) -> &str {
+        &self.heavy
+    }
+
+    /// The queue was found to have long items, or none.
+    pub fn weighed(&mut self, heavy: String) {
+        self.heavy = heavy;
+    }
+
     /// Begins a look through the queue, if there is something to be found in it.
     pub fn begin(&mut self, face: &Face, now: Instant) -> bool {
         if face.length == 0 {
@@ -79,6 +91,7 @@ impl Search {
         });
         self.from = 0;
         self.mark.clear();
+        self.heavy.clear();
         if let Some(known) = self.known.as_ref().filter(|_| !is_due) {
             if face.length == known.length && (face.newest == known.newest || known.newest == LONG) {
                 return false;

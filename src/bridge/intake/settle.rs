@@ -4,14 +4,14 @@
 //! The steps go in an order in which a kill between any two is made good by doing them all again: first what is told elsewhere,
 //! each step known by a key of its own beside what it changes, so that the second time it is left out; the acknowledgement last.
 
-use super::claim::REMEMBERED;
+use super::claim::{REMEMBERED, is_of_another_kind};
 use super::config::IntakeConfig;
 use super::keys::Keys;
 use crate::acp::agent::AuditEntry;
 use crate::bridge::redis::audit;
 use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
-use redis::{Arg, Cmd, Pipeline};
+use redis::{Arg, Cmd, Pipeline, RedisError, Value};
 use serde_json::json;
 
 /// How long the answer to a task that only asked is remembered, in seconds: it may be long, and asking again changes nothing.
@@ -41,6 +41,9 @@ struct Step {
     commands: Vec<Cmd>,
 }
 
+/// A command, and whether nothing is settled without it.
+type Part = (Cmd, bool);
+
 /// What is done with an item: taken off our list, with everything that tells of it.
 #[derive(Debug)]
 pub struct Settled<'a> {
@@ -49,7 +52,7 @@ pub struct Settled<'a> {
     number: u64,
     steps: Vec<Step>,
     /// On our list and what lies beside it; last.
-    acknowledge: Vec<Cmd>,
+    acknowledge: Vec<Part>,
 }
 
 fn publishing(channel: &str, text: &str) -> Cmd {
@@ -72,7 +75,7 @@ impl<'a> Settled<'a> {
     pub fn new(keys: &'a Keys, list: &str, item: &[u8], number: u64) -> Self {
         let mut remove = redis::cmd("LREM");
         remove.arg(list).arg(1).arg(item);
-        Self { keys, number, steps: Vec::new(), acknowledge: vec![remove] }
+        Self { keys, number, steps: Vec::new(), acknowledge: vec![(remove, true)] }
     }
 
     /// Nothing is taken off anywhere: a message of a channel.
@@ -83,7 +86,7 @@ impl<'a> Settled<'a> {
     /// Publishes, with the acknowledgement.
     #[must_use]
     pub fn publish(mut self, channel: &str, text: &str) -> Self {
-        self.acknowledge.push(publishing(channel, text));
+        self.acknowledge.push((publishing(channel, text), true));
         self
     }
 
@@ -97,11 +100,11 @@ impl<'a> Settled<'a> {
         set.arg(keys.done(task_id)).arg(outcome).arg("EX").arg(seconds);
         tries.arg(&keys.attempts).arg(task_id);
         claim.arg(keys.claim(task_id));
-        self.acknowledge.extend([set, tries, claim]);
+        self.acknowledge.extend([set, tries, claim].map(|command| (command, true)));
         if waits {
             let mut keep = redis::cmd("LPUSH");
             keep.arg(&keys.outcomes).arg(outcome);
-            self.acknowledge.push(keep);
+            self.acknowledge.push((keep, true));
         }
         self
     }
@@ -111,7 +114,7 @@ impl<'a> Settled<'a> {
     pub fn untried(mut self, task_id: &str) -> Self {
         let mut tries = redis::cmd("HDEL");
         tries.arg(&self.keys.attempts).arg(task_id);
-        self.acknowledge.push(tries);
+        self.acknowledge.push((tries, true));
         self
     }
 
@@ -120,7 +123,7 @@ impl<'a> Settled<'a> {
     pub fn answered(mut self, agent: &str) -> Self {
         let mut tries = redis::cmd("HDEL");
         tries.arg(self.keys.commands_attempts(agent)).arg(self.number);
-        self.acknowledge.push(tries);
+        self.acknowledge.push((tries, true));
         self
     }
 
@@ -167,35 +170,66 @@ impl<'a> Settled<'a> {
         let (mut keep, mut trim) = (redis::cmd("LPUSH"), redis::cmd("LTRIM"));
         keep.arg(list).arg(text);
         trim.arg(list).arg(0).arg(config.dead_max - 1);
-        self.acknowledge.extend([keep, trim]);
+        self.acknowledge.extend([keep, trim].map(|command| (command, false)));
         self
     }
 
-    /// Does it: all or nothing, or in a cluster step by step.
+    /// Whether something is kept on keys that all hosts and agents share.
+    pub fn tells(&self) -> bool {
+        !self.steps.is_empty() || self.acknowledge.iter().any(|(_, must)| !must)
+    }
+
+    /// Does it: all or nothing, or in a cluster step by step. What could not be told is given back: the key, which all share, is
+    /// of another kind. No item can wait for that: it would hold up all others.
     ///
     /// # Errors
     /// [`Trouble`]: whether it was done is not known then; doing it again changes nothing that counts.
-    pub async fn send(self, at: &mut Link) -> Result<(), Trouble> {
+    pub async fn send(self, at: &mut Link) -> Result<Option<Trouble>, Trouble> {
         let mut last = Pipeline::new();
-        last.atomic();
+        last.atomic().ignore_errors();
+        let (mut parts, mut untold) = (Vec::new(), None);
         let mut known = redis::pipe();
         for Step { key, commands } in self.steps {
             if self.keys.names().is_cluster() {
                 let told = self.keys.told(&key, self.number);
-                once(&key, &told, &commands).query_async::<()>(at).await?;
+                if let Err(error) = once(&key, &told, &commands).query_async::<()>(at).await {
+                    untold = Some(of_another_kind(&key, error)?);
+                }
                 known.cmd("DEL").arg(told).ignore();
             } else {
-                for command in commands {
-                    last.add_command(command).ignore();
-                }
+                parts.extend(commands.into_iter().map(|command| (command, false)));
             }
         }
-        for command in self.acknowledge {
-            last.add_command(command).ignore();
+        parts.extend(self.acknowledge);
+        for (command, _) in &parts {
+            last.add_command(command.clone());
         }
-        last.query_async::<()>(at).await?;
+        let answers: Vec<Value> = last.query_async(at).await?;
+        for ((command, must), answer) in parts.iter().zip(answers) {
+            let Value::ServerError(error) = answer else { continue };
+            let error = RedisError::from(error);
+            if *must {
+                return Err(error.into());
+            }
+            let key = words(command).get(1).map(|key| String::from_utf8_lossy(key).into_owned()).unwrap_or_default();
+            untold = Some(of_another_kind(&key, error)?);
+        }
         // Behind the acknowledgement nobody asks any more; what is left of a kill before this goes by itself.
-        if known.is_empty() { Ok(()) } else { Ok(known.query_async(at).await?) }
+        if !known.is_empty() {
+            known.query_async::<()>(at).await?;
+        }
+        Ok(untold)
+    }
+}
+
+/// That something could not be kept at `key`, if `error` says that it is of another kind.
+fn of_another_kind(key: &str, error: RedisError) -> Result<Trouble, Trouble> {
+    if is_of_another_kind(&error) {
+        Ok(Trouble(format!(
+            "Redis: `{key}` is not what agents keep there, so what should stand there is not told: find who wrote it, and delete it ({error})"
+        )))
+    } else {
+        Err(error.into())
     }
 }
 

@@ -123,7 +123,7 @@ impl Intake {
         let over = |bytes: &[u8]| Settled::new(&keys, &keys.processing, bytes, 0);
         if self.hand.iter().any(|waiting| waiting.task_id() == Some(&task.task_id)) {
             // Sent twice: the other copy has its outcome.
-            return over(&bytes).send(at).await;
+            return self.send(at, over(&bytes)).await;
         }
         let number = request_of("task", &task.task_id);
         let takes_over = !desk.may_move_positions(&task);
@@ -150,7 +150,8 @@ impl Intake {
             Claimed::Ours(attempt) => attempt,
             // It was done, and its acknowledgement was lost; or its sender sent it twice.
             Claimed::Done(outcome) => {
-                return over(&bytes).publish(&keys.tasks, &outcome).untried(&task.task_id).send(at).await;
+                let settled = over(&bytes).publish(&keys.tasks, &outcome).untried(&task.task_id);
+                return self.send(at, settled).await;
             }
             Claimed::Broken(key) => {
                 let why = format!(
@@ -207,7 +208,7 @@ impl Intake {
         let is_same = |waiting: &Waiting| matches!(waiting.item, Item::Command(..)) && waiting.item.number() == number;
         if self.hand.iter().any(is_same) {
             // Sent twice: the other copy has its response.
-            return Settled::new(&keys, &keys.commands_processing(agent), &bytes, 0).send(at).await;
+            return self.send(at, Settled::new(&keys, &keys.commands_processing(agent), &bytes, 0)).await;
         }
         // As with a task.
         if let Some(answer) = desk.journaled(number) {

@@ -72,16 +72,10 @@ fn unreadable(error: JournalError) -> Trouble {
 
 /// One connection, from asking where the cursor stands to the first fault.
 async fn session(setup: &Setup, work: &mut Work) -> Result<Over, Trouble> {
-    if setup.status.get().trouble.is_empty() {
-        setup.status.set(State::Connecting, "");
-    }
-    let Some(journal) = tail::identity(&setup.journal).map_err(unreadable)? else {
-        // Nothing is written yet.
-        if setup.end.load(Ordering::Acquire) {
-            return Ok(Over::Done);
-        }
-        tokio::time::sleep(IDLE).await;
-        return Ok(Over::Again);
+    let begun = sessions::journal(&setup.journal, &setup.status, &setup.end, IDLE).await.map_err(unreadable)?;
+    let journal = match begun {
+        Ok(journal) => journal,
+        Err(over) => return Ok(over),
     };
     let mut session = Session::open(&setup.address, setup.config.migrate).await?;
     setup.status.lock().connections += 1;

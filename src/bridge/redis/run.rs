@@ -11,7 +11,7 @@ use crate::acp::names::Names;
 use crate::bridge::config::RedisConfig;
 use crate::bridge::id::Id;
 use crate::bridge::sessions::{self, Over};
-use crate::bridge::status::{State, Status};
+use crate::bridge::status::Status;
 use crate::bridge::tail::{self, Start, Tail};
 use crate::control::clock_sync::read_clocks;
 use crate::journal::JournalError;
@@ -50,7 +50,7 @@ pub async fn run(setup: Setup, sources: Sources) {
     let notices = Arc::clone(&sources.notices);
     let mut outgoing = Outgoing::new(&setup.names, &setup.config, setup.epoch, sources);
     let mut left = None;
-    let session = async || session(&setup, &mut outgoing, &mut left).await.map_err(|Trouble(text)| text);
+    let session = async || Box::pin(session(&setup, &mut outgoing, &mut left)).await.map_err(|Trouble(text)| text);
     sessions::run(&setup.status, &setup.end, IDLE, session, |text| say_trouble(&notices, text)).await;
 }
 
@@ -60,16 +60,10 @@ pub(super) fn unreadable(error: JournalError) -> Trouble {
 
 /// One connection, from asking where the stream stands to the first fault.
 async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Result<Over, Trouble> {
-    if setup.status.get().trouble.is_empty() {
-        setup.status.set(State::Connecting, "");
-    }
-    let Some(journal) = tail::identity(&setup.journal).map_err(unreadable)? else {
-        // Nothing is written yet.
-        if setup.end.load(Ordering::Acquire) {
-            return Ok(Over::Done);
-        }
-        tokio::time::sleep(IDLE).await;
-        return Ok(Over::Again);
+    let begun = sessions::journal(&setup.journal, &setup.status, &setup.end, IDLE).await.map_err(unreadable)?;
+    let journal = match begun {
+        Ok(journal) => journal,
+        Err(over) => return Ok(over),
     };
     let mut link = connect::connect(&setup.client).await?;
     tell_risks(setup, connect::risks(&mut link).await);
@@ -141,8 +135,7 @@ async fn session(setup: &Setup, outgoing: &mut Outgoing, left: &mut Left) -> Res
         // Unless people have said meanwhile that this journal is the one that counts.
         writer.rebuild(true).await?;
         return Err(Trouble(format!(
-            "Redis: start {epoch} of this host is another one in the stream `{}` than in the journal, which was put back to an older copy and went on from there: bring the newer journal back, or, if this one is to count, `tickpath bridge rebuild redis`",
-            key
+            "Redis: start {epoch} of this host is another one in the stream `{key}` than in the journal, which was put back to an older copy and went on from there: bring the newer journal back, or, if this one is to count, `tickpath bridge rebuild redis`"
         )));
     }
     let over = writer.write().await;
