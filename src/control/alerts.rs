@@ -58,13 +58,14 @@ impl Standing {
     pub fn is_critical(&self) -> bool {
         use Alert as A;
         use GateReason as G;
-        const ALERTS: [Alert; 10] = [
+        const ALERTS: [Alert; 11] = [
             A::MarketDataStale,
             A::LiveUnexpected,
             A::KillSwitchUnknown,
             A::FreshnessBypassed,
             A::AgentDown,
             A::OutsideDown,
+            A::OutsideUnheard,
             A::LossLimit,
             A::OrderUnknown,
             A::VenueDown,

@@ -55,6 +55,8 @@ crate::code_enum! {
         SideFeedLate = 22, "side_feed_late";
         /// What works with agents outside has ended by a fault of its own.
         OutsideDown = 23, "outside_down";
+        /// What agents outside send cannot be heard, or what is told them cannot be kept.
+        OutsideUnheard = 24, "outside_unheard";
     }
 }
 
@@ -113,6 +115,7 @@ books! {
     "queue_eviction",
     "agent_down",
     "outside_down",
+    "outside_unheard",
     "budget",
     "side_feed_late",
     "control_unreachable",

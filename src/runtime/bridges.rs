@@ -241,7 +241,9 @@ impl Bridges {
             move || work(status, end),
             move |trouble| {
                 tracing::error!("{trouble}; events stay in the journal");
-                told.set(State::Waiting, &trouble);
+                // Whoever shows it says whose it is.
+                let trouble = trouble.strip_prefix(name).and_then(|text| text.strip_prefix(": ")).unwrap_or(&trouble);
+                told.set(State::Waiting, trouble);
             },
         )?);
         Ok(())

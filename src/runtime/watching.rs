@@ -21,6 +21,9 @@ const STANDSTILL: Nanos = 5 * SECONDS;
 /// So long a bridge may write nothing of what it lacks before people are told.
 const BRIDGE_PATIENCE: Nanos = 2 * SECONDS;
 
+/// So long agents outside may not be heard before people are told: a server that is started again is back by then.
+const UNHEARD_PATIENCE: Nanos = 10 * SECONDS;
+
 /// What a look has before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -145,10 +148,10 @@ impl Watching {
                 tell(Alert::AuditBroken, format!("{}: {lost} events were not in the journal any more", bridge.name));
             }
         }
-        for (name, what) in self.unheard(seen) {
-            found.push((Cause::Alert(Alert::BridgeDown), format!("{name}: {what}")));
+        let unheard = self.unheard(seen);
+        if !unheard.is_empty() {
+            tell(Alert::OutsideUnheard, unheard.join("; "));
         }
-        let mut tell = |alert: Alert, detail: String| found.push((Cause::Alert(alert), detail));
         if let Some(refused) = self.refused_lately(seen) {
             tell(Alert::OrdersRefused, format!("{refused} orders were refused within a minute"));
         }
@@ -203,21 +206,22 @@ impl Watching {
         (stood >= BRIDGE_PATIENCE).then(|| why.to_owned())
     }
 
-    /// Who does not hear agents outside, or cannot tell them, though its store may be there for others; and why.
-    fn unheard(&mut self, seen: &Seen<'_>) -> Vec<(&'static str, String)> {
-        let agents = seen.agents.filter(|now| !now.ended).map(|now| ("agents", now.hears, &now.trouble));
-        let intake = seen.intake.filter(|now| !now.ended).map(|now| ("intake", now.listening, &now.trouble));
+    /// Who does not hear agents outside, for whatever reason, or cannot keep what is told them; and why.
+    fn unheard(&mut self, seen: &Seen<'_>) -> Vec<String> {
+        let agents = seen.agents.filter(|now| !now.ended).map(|now| ("agents", &now.trouble));
+        let intake = seen.intake.filter(|now| !now.ended).map(|now| ("intake", &now.trouble));
         let mut found = Vec::new();
-        for (name, hears, trouble) in [agents, intake].into_iter().flatten() {
+        for (name, trouble) in [agents, intake].into_iter().flatten() {
             if trouble.is_empty() {
                 self.deaf.remove(name);
                 continue;
             }
             let since = *self.deaf.entry(name).or_insert(seen.steady);
-            if hears || seen.steady.saturating_sub(since) >= BRIDGE_PATIENCE {
-                found.push((name, trouble.clone()));
+            if seen.steady.saturating_sub(since) >= UNHEARD_PATIENCE {
+                found.push(format!("{name}: {trouble}"));
             }
         }
+        found.extend(seen.intake.filter(|now| !now.untold_why.is_empty()).map(|now| now.untold_why.clone()));
         found
     }
 
@@ -390,17 +394,19 @@ mod tests {
         let expected = (Cause::Alert(Alert::OutsideDown), "agents: it panicked; intake: it panicked".to_owned());
         assert_eq!(found, [expected]);
         // A store that cannot be reached is another thing, and waited for.
-        let mut check = |listening: bool, steady: Nanos, trouble: &str, told: bool| {
-            let intake = IntakeNow { listening, trouble: trouble.to_owned(), ..IntakeNow::default() };
+        let mut check = |steady: Nanos, trouble: &str, untold: &str, expected: Option<&str>| {
+            let (trouble, untold_why) = (trouble.to_owned(), untold.to_owned());
+            let intake = IntakeNow { untold_why, trouble, ..IntakeNow::default() };
             let found = watching.look(&Seen { intake: Some(&intake), steady, ..quiet(&view) });
-            let expected = (Cause::Alert(Alert::BridgeDown), format!("intake: {trouble}"));
-            assert_eq!(found, if told { vec![expected] } else { Vec::new() }, "{steady}");
+            let expected = expected.map(|text| (Cause::Alert(Alert::OutsideUnheard), text.to_owned()));
+            assert_eq!(found, Vec::from_iter(expected), "{steady}");
         };
-        check(false, 0, "no", false);
-        check(false, BRIDGE_PATIENCE, "no", true);
-        check(true, BRIDGE_PATIENCE, "", false);
-        check(false, BRIDGE_PATIENCE, "no", false);
-        check(true, BRIDGE_PATIENCE, "a key of another kind", true);
+        check(0, "no", "", None);
+        check(UNHEARD_PATIENCE - 1, "no", "", None);
+        check(UNHEARD_PATIENCE, "no", "", Some("intake: no"));
+        check(UNHEARD_PATIENCE, "", "", None);
+        check(UNHEARD_PATIENCE, "no", "", None);
+        check(UNHEARD_PATIENCE, "", "a key of another kind", Some("a key of another kind"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::cluster_server::RedisCluster;
 use crate::intake_host::{Host, Store as _, TASKS, effects, id, length, letters, outcome, python_now, task, wait};
+use crate::redis_ear::Ear;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -73,6 +74,32 @@ fn tasks_and_commands_are_done_in_a_cluster_and_each_is_told_once() {
         let beside = key.starts_with('{') && key.contains("}:");
         assert!(beside || !key.contains('{'), "{key}");
     }
+}
+
+#[test]
+fn a_response_that_cannot_be_kept_in_a_cluster_is_published_all_the_same() {
+    let Some(cluster) = RedisCluster::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut host = Host::start(&cluster, dir.path(), "tickpath-1");
+    host.listens(&cluster, 1);
+    let ear = Ear::to(&cluster.nodes[0], &["aism:engine:responses", "binaryrogue:alerts"], |_, _| {});
+    cluster.ask(&["SET", RESPONSES, "x"]);
+    let say = |id: &str| cluster.ask(&["LPUSH", &commands("risk"), &command(id, "ping", json!({}))]);
+    for id in ["cmd-1", "cmd-2"] {
+        say(id);
+        ear.wait("aism:engine:responses", |response| response["id"] == id);
+    }
+    let processing = cluster.beside(&commands("risk"), "processing");
+    wait("both are over", || length(&cluster, &processing) == 0);
+    let is = |alert: &Value, status: &str| alert["name"] == "outside_unheard" && alert["status"] == status;
+    ear.wait("binaryrogue:alerts", |alert| is(alert, "raised"));
+    cluster.ask(&["DEL", RESPONSES]);
+    ear.wait("binaryrogue:alerts", |alert| is(alert, "over"));
+    say("cmd-3");
+    wait("a response", || length(&cluster, RESPONSES) == 1);
+    let heard = ear.heard();
+    let responses = heard.iter().filter(|(channel, _)| channel == "aism:engine:responses");
+    assert_eq!(responses.count(), 3, "each once");
 }
 
 #[test]

@@ -248,6 +248,11 @@ fn a_claim_is_one_host_s_until_it_lapses_and_renewing_keeps_it() {
         );
         server.ask(&["SET", &one.done(&task), "done"]);
         assert_eq!(claims.claim(&mut at, &one, &task, true, true).await.unwrap(), Claimed::Done("done".to_owned()));
+        // What is done is nobody's any more, whoever still has a copy.
+        server.ask(&["DEL", &one.claim(&task)]);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        claims.renew(&mut at, &two, std::iter::once(task.as_str())).await.unwrap();
+        assert_eq!(server.ask(&["EXISTS", &one.claim(&task)]), "0");
     });
 }
 

@@ -9,6 +9,8 @@ use crate::support::{arg, tickpath};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Instant;
+use tickpath::bridge::redis::connect;
+use tickpath::control::secret::load;
 
 const AUDIT: &str = "aism:audit";
 
@@ -143,6 +145,30 @@ fn a_replica_takes_over() {
     is_whole(cluster.owner(STREAM), last);
     audit_is_exact_on(cluster.owner(STREAM), cluster.owner(AUDIT));
     println!("a replica took over, {last} events: each once, in order");
+}
+
+#[test]
+fn a_node_that_is_cut_off_from_the_others_is_not_believed() {
+    let Some(cluster) = RedisCluster::start() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let url = cluster.nodes[0].url();
+    let secret = load("X", |name| (name == "X").then(|| url.clone().into())).unwrap().unwrap().secret;
+    let connects = || {
+        let server = connect::server(&secret, false, true).unwrap();
+        runtime.block_on(connect::connect(&server)).map(|_| ()).map_err(|trouble| trouble.0)
+    };
+    connects().unwrap();
+    // It reaches only a minority of the masters: its own.
+    for node in &cluster.nodes[1..] {
+        node.signal("STOP");
+    }
+    wait("it knows that it is alone", || cluster.nodes[0].ask(&["CLUSTER", "INFO"]).contains("cluster_state:fail"));
+    let refused = connects().unwrap_err();
+    for node in &cluster.nodes[1..] {
+        node.signal("CONT");
+    }
+    assert!(refused.contains("says that the cluster is down"), "{refused}");
+    wait("it is believed again", || connects().is_ok());
 }
 
 #[test]

@@ -61,8 +61,9 @@ return {'ours', tostring(tries)}
 ";
 
 /// Says again that the task is in hand, also where the server has forgotten it (an eviction, a stale replica): another host would
-/// take a copy else. KEYS: claim. ARGV: host, how long it is remembered.
+/// take a copy else. Not where it is done. KEYS: claim, outcome. ARGV: host, how long it is remembered.
 const RENEW: &str = r"
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 local claim = redis.pcall('GET', KEYS[1])
 if claim == false or type(claim) == 'string' and string.match(claim, '^(%S+)') == ARGV[1] then
     redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. redis.call('TIME')[1], 'EX', ARGV[2])
@@ -153,7 +154,7 @@ impl Claims {
         self.renewed = Instant::now();
         let mut pipe = redis::pipe();
         for task_id in tasks {
-            pipe.cmd("EVAL").arg(RENEW).arg(1).arg(keys.claim(task_id));
+            pipe.cmd("EVAL").arg(RENEW).arg(2).arg(keys.claim(task_id)).arg(keys.done(task_id));
             pipe.arg(keys.host()).arg(REMEMBERED.as_secs()).ignore();
         }
         if pipe.is_empty() { Ok(()) } else { Ok(pipe.query_async(at).await?) }

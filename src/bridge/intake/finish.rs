@@ -66,7 +66,8 @@ impl Intake {
         let settled = Settled::new(&keys, &keys.processing, bytes, 0)
             .publish(&keys.tasks, &json(outcome)?)
             .untried(&outcome.task_id);
-        self.send(at, self.letter(settled, &keys.tasks_dead, &keys.tasks, bytes, why)).await?;
+        let settled = self.letter(settled, &keys.tasks_dead, &keys.tasks, bytes, why);
+        self.send(at, settled).await?;
         self.setup.status.lock().dead += 1;
         Ok(())
     }
@@ -106,21 +107,36 @@ impl Intake {
         Ok(())
     }
 
-    /// Does it; what could not be told of it is told as a trouble, until something can be again.
-    pub(super) async fn send(&self, at: &mut Link, settled: Settled<'_>) -> Result<(), Trouble> {
-        let tells = settled.tells();
-        let untold = settled.send(at).await?;
-        let mut standing = self.setup.status.lock();
-        if let Some(Trouble(text)) = untold {
-            standing.untold += 1;
-            if standing.trouble != text {
-                tracing::warn!("intake: {text}");
-                standing.trouble = text;
-            }
-        } else if tells {
-            standing.trouble.clear();
+    /// Does it. What could not be told is known until it can be: by the next item, or since somebody mended the key.
+    pub(super) async fn send(&mut self, at: &mut Link, settled: Settled<'_>) -> Result<(), Trouble> {
+        let told = settled.send(at).await?;
+        for (key, (kind, why)) in told.refused {
+            tracing::warn!("intake: not told of request {}: {why}", told.number);
+            self.setup.status.lock().untold += 1;
+            self.untold.insert(key, (kind, why));
         }
+        for key in told.kept {
+            self.untold.remove(&key);
+        }
+        self.show_untold();
         Ok(())
+    }
+
+    /// Looks whether somebody mended what could not be written to.
+    pub(super) async fn look_at_untold(&mut self, at: &mut Link) -> Result<(), Trouble> {
+        for (key, (kind, _)) in self.untold.clone() {
+            let is: String = redis::cmd("TYPE").arg(&key).query_async(at).await?;
+            if is == "none" || is == kind {
+                self.untold.remove(&key);
+            }
+        }
+        self.show_untold();
+        Ok(())
+    }
+
+    fn show_untold(&self) {
+        let all: Vec<&str> = self.untold.values().map(|(_, why)| why.as_str()).collect();
+        self.setup.status.lock().untold_why = all.join("; ");
     }
 
     /// With a dead letter, and a line for other agents.
@@ -150,7 +166,8 @@ impl Intake {
         why: &str,
     ) -> Result<(), Trouble> {
         let keys = Arc::clone(&self.keys);
-        self.send(at, self.letter(Settled::new(&keys, from, item, 0), list, channel, item, why)).await?;
+        let settled = self.letter(Settled::new(&keys, from, item, 0), list, channel, item, why);
+        self.send(at, settled).await?;
         self.setup.status.lock().dead += 1;
         Ok(())
     }
@@ -165,7 +182,8 @@ impl Intake {
     ) -> Result<(), Trouble> {
         let keys = Arc::clone(&self.keys);
         let settled = Settled::of_message(&keys);
-        self.send(at, self.letter(settled, &Keys::dead_of(channel), channel, message, why)).await?;
+        let settled = self.letter(settled, &Keys::dead_of(channel), channel, message, why);
+        self.send(at, settled).await?;
         self.setup.status.lock().dead += 1;
         Ok(())
     }

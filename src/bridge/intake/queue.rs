@@ -70,7 +70,7 @@ local function is_ours(item)
 end
 local length = redis.call('LLEN', KEYS[1])
 local chunk = 100
--- Weighing goes through the whole list: once a look, and so with the answer.
+-- Weighing goes through the whole list: not at each step.
 local heavy = ARGV[7]
 if heavy == '' then
     local used = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
@@ -89,7 +89,7 @@ while from < upto and bytes < bytes_max do
     for i = #items, 1, -1 do
         local newest = items[i]
         if is_ours(newest) then
-            -- From the nearer end. One that is the same to the letter may go instead: what stays is the same, then.
+            -- From the nearer end. A newer copy of it, the same to the letter, may go in its stead: it is over with this one.
             local count = 2 * from > length and 1 or -1
             if #newest <= most then
                 redis.call('LPUSH', KEYS[2], newest)
@@ -203,12 +203,13 @@ impl Queue {
         }
         let mut call = self.take.key(&keys.tasks);
         call.key(&keys.processing).arg(self.search.from()).arg(WINDOW_ITEMS).arg(WINDOW_BYTES);
-        call.arg(config.message_bytes).arg(CUT_BYTES).arg(self.search.mark()).arg(self.search.heavy());
+        call.arg(config.message_bytes).arg(CUT_BYTES).arg(self.search.mark());
+        call.arg(self.search.heavy(Instant::now()));
         for name in keys.receivers() {
             call.arg(name);
         }
         let ((from, length, newest, heavy), item) = read(call.invoke_async(at).await?)?;
-        self.search.weighed(heavy);
+        self.search.weighed(heavy, Instant::now());
         if let Some(item) = item {
             self.search.took(from, newest);
             return Ok(Found::Item(item));

@@ -70,6 +70,8 @@ pub(super) struct Intake {
     /// What this process has begun and is not over, over all sessions, by its number: since when the host has accepted it, if it
     /// has.
     pub(super) begun: BTreeMap<u64, Option<Instant>>,
+    /// Keys that all share and on which something could not be told: of which kind they must be, and why not.
+    pub(super) untold: BTreeMap<String, (&'static str, String)>,
     /// Stops of the decisions' channel that the host could not take yet.
     late: Vec<LateStop>,
     strangers: BTreeSet<String>,
@@ -88,6 +90,7 @@ pub async fn run(setup: Setup) {
         claims,
         hand: Vec::new(),
         begun: BTreeMap::new(),
+        untold: BTreeMap::new(),
         late: Vec::new(),
         strangers: BTreeSet::new(),
     };
@@ -132,9 +135,11 @@ impl Intake {
         let mut ears = Ears::open(&at, &self.keys).await?;
         {
             let mut standing = self.setup.status.lock();
-            (standing.listening, standing.trouble) = (true, String::new());
+            standing.listening = true;
             standing.connections += 1;
         }
+        // What ended the last session may end this one too, before it has done anything.
+        let mut works = false;
         self.take_up(&mut at).await?;
         let (mut look, mut pinged) = (Instant::now(), Instant::now());
         loop {
@@ -160,11 +165,15 @@ impl Intake {
                 ears.ping().await?;
                 pinged = Instant::now();
                 self.tell_dropped(ears.dropped());
+                self.look_at_untold(&mut at).await?;
             }
             self.look_again(&mut at).await?;
             if Instant::now() >= look {
                 let rest = self.work(&mut at).await?;
                 look = Instant::now() + rest;
+                if !std::mem::replace(&mut works, true) {
+                    self.setup.status.lock().trouble.clear();
+                }
             }
         }
     }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 const ALL_AGAIN: Duration = Duration::from_secs(5);
 /// And so many times what the last one took.
 const ALL_AGAIN_TIMES: u32 = 5;
+/// Between two weighings of a queue: each goes through all of it.
+const WEIGH_EVERY: Duration = Duration::from_secs(1);
 /// As the newest item is known if it is too long to be asked for again and again.
 const LONG: &str = "long";
 
@@ -39,8 +41,8 @@ pub struct Search {
     from: u64,
     /// By what the newest of those before it is known.
     mark: String,
-    /// Whether the queue has long items, as the first step of a look found; empty: not known yet.
-    heavy: String,
+    /// Whether the queue has long items, as a step found, and when.
+    heavy: Option<(String, Instant)>,
     /// When the look under way began, and whether it is one at all.
     begun: Option<(Instant, bool)>,
     known: Option<Known>,
@@ -70,14 +72,17 @@ impl Search {
         &self.mark
     }
 
-    /// Whether the queue has long items, if this look knows; else empty.
-    pub fn heavy(&self) -> &str {
-        &self.heavy
+    /// Whether the queue has long items (`1`, `0`), if that was found lately; else empty.
+    pub fn heavy(&self, now: Instant) -> &str {
+        let lately = self.heavy.as_ref().filter(|(_, at)| now.saturating_duration_since(*at) < WEIGH_EVERY);
+        lately.map_or("", |(heavy, _)| heavy)
     }
 
     /// The queue was found to have long items, or none.
-    pub fn weighed(&mut self, heavy: String) {
-        self.heavy = heavy;
+    pub fn weighed(&mut self, heavy: String, now: Instant) {
+        if self.heavy(now).is_empty() {
+            self.heavy = Some((heavy, now));
+        }
     }
 
     /// Begins a look through the queue, if there is something to be found in it.
@@ -91,7 +96,7 @@ impl Search {
         });
         self.from = 0;
         self.mark.clear();
-        self.heavy.clear();
+        self.heavy = None;
         if let Some(known) = self.known.as_ref().filter(|_| !is_due) {
             if face.length == known.length && (face.newest == known.newest || known.newest == LONG) {
                 return false;
@@ -159,6 +164,20 @@ mod tests {
         assert!(!search.begin(&face(25_001, "p", "p"), at(2_300 + 9_999)));
         assert!(search.begin(&face(25_001, "p", "p"), at(2_300 + 10_000)));
         assert_eq!(search.from(), 0);
+    }
+
+    #[test]
+    fn it_is_weighed_at_the_beginning_of_a_look_and_once_a_second() {
+        let (mut search, begun) = (Search::default(), Instant::now());
+        assert!(search.begin(&face(9, "n", ""), begun));
+        assert_eq!(search.heavy(begun), "");
+        search.weighed("0".to_owned(), begun);
+        search.weighed("0".to_owned(), begun + WEIGH_EVERY / 2);
+        assert_eq!((search.heavy(begun + WEIGH_EVERY / 2), search.heavy(begun + WEIGH_EVERY)), ("0", ""));
+        search.weighed("1".to_owned(), begun + WEIGH_EVERY);
+        assert_eq!(search.heavy(begun + WEIGH_EVERY), "1");
+        assert!(search.looked(9, 9, "n".to_owned(), begun) && search.begin(&face(10, "o", "n"), begun));
+        assert_eq!(search.heavy(begun + WEIGH_EVERY), "");
     }
 
     #[test]

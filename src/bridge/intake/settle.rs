@@ -13,6 +13,7 @@ use crate::bridge::redis::link::Link;
 use crate::bridge::redis::trouble::Trouble;
 use redis::{Arg, Cmd, Pipeline, RedisError, Value};
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long the answer to a task that only asked is remembered, in seconds: it may be long, and asking again changes nothing.
 const ANSWERED_SECONDS: u64 = 600;
@@ -21,17 +22,23 @@ const ANSWERED_SECONDS: u64 = 600;
 const TOLD_SECONDS: u64 = 300;
 
 /// Does commands, unless that was done before. KEYS: by what it is known, and what the commands change. ARGV: how long it is
-/// known, and each command: how many words, the words. What fails is done again as a whole: told twice, and not lost.
+/// known, and each command: how many words, the words. What is refused for good, since the key is another thing than it should
+/// be, keeps none of the others from being done, and is the answer; at any other refusal all of it is left to be done again: told
+/// twice, and not lost.
 const ONCE: &str = r"
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local at = 2
+local at, refused = 2, nil
 while at <= #ARGV do
     local words = tonumber(ARGV[at])
-    redis.call(unpack(ARGV, at + 1, at + words))
+    local answer = redis.pcall(unpack(ARGV, at + 1, at + words))
+    if type(answer) == 'table' and answer.err then
+        if not string.match(answer.err, '^%-?WRONGTYPE') and not string.match(answer.err, '^%-?ERR') then return answer end
+        refused = refused or answer
+    end
     at = at + words + 1
 end
 redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
-return 1
+return refused or 1
 ";
 
 /// What is told elsewhere: changes of one key, and messages on channels.
@@ -174,28 +181,28 @@ impl<'a> Settled<'a> {
         self
     }
 
-    /// Whether something is kept on keys that all hosts and agents share.
-    pub fn tells(&self) -> bool {
-        !self.steps.is_empty() || self.acknowledge.iter().any(|(_, must)| !must)
-    }
-
-    /// Does it: all or nothing, or in a cluster step by step. What could not be told is given back: the key, which all share, is
-    /// of another kind. No item can wait for that: it would hold up all others.
+    /// Does it: all or nothing, or in a cluster step by step. What cannot be kept on a key that all share is told back: no item can
+    /// wait for that, since it would hold up all others.
     ///
     /// # Errors
     /// [`Trouble`]: whether it was done is not known then; doing it again changes nothing that counts.
-    pub async fn send(self, at: &mut Link) -> Result<Option<Trouble>, Trouble> {
+    pub async fn send(self, at: &mut Link) -> Result<Told, Trouble> {
         let mut last = Pipeline::new();
         last.atomic().ignore_errors();
-        let (mut parts, mut untold) = (Vec::new(), None);
+        let (mut parts, mut told) = (Vec::new(), Told { number: self.number, ..Told::default() });
         let mut known = redis::pipe();
         for Step { key, commands } in self.steps {
             if self.keys.names().is_cluster() {
-                let told = self.keys.told(&key, self.number);
-                if let Err(error) = once(&key, &told, &commands).query_async::<()>(at).await {
-                    untold = Some(of_another_kind(&key, error)?);
+                let mark = self.keys.told(&key, self.number);
+                let refused = match once(&key, &mark, &commands).query_async::<()>(at).await {
+                    Ok(()) => None,
+                    Err(error) if is_for_good(&error) => Some(error),
+                    Err(error) => return Err(error.into()),
+                };
+                for command in &commands {
+                    told.note(command, refused.as_ref());
                 }
-                known.cmd("DEL").arg(told).ignore();
+                known.cmd("DEL").arg(mark).ignore();
             } else {
                 parts.extend(commands.into_iter().map(|command| (command, false)));
             }
@@ -205,32 +212,67 @@ impl<'a> Settled<'a> {
             last.add_command(command.clone());
         }
         let answers: Vec<Value> = last.query_async(at).await?;
+        if answers.len() != parts.len() {
+            return Err(Trouble(format!("Redis: {} answers to {} commands", answers.len(), parts.len())));
+        }
         for ((command, must), answer) in parts.iter().zip(answers) {
-            let Value::ServerError(error) = answer else { continue };
-            let error = RedisError::from(error);
-            if *must {
-                return Err(error.into());
+            match answer {
+                Value::ServerError(error) if *must => return Err(RedisError::from(error).into()),
+                // The rest is done all the same, the acknowledgement too: it cannot be tried again.
+                Value::ServerError(error) => told.note(command, Some(&error.into())),
+                _ if *must => {}
+                _ => told.note(command, None),
             }
-            let key = words(command).get(1).map(|key| String::from_utf8_lossy(key).into_owned()).unwrap_or_default();
-            untold = Some(of_another_kind(&key, error)?);
         }
         // Behind the acknowledgement nobody asks any more; what is left of a kill before this goes by itself.
         if !known.is_empty() {
             known.query_async::<()>(at).await?;
         }
-        Ok(untold)
+        Ok(told)
     }
 }
 
-/// That something could not be kept at `key`, if `error` says that it is of another kind.
-fn of_another_kind(key: &str, error: RedisError) -> Result<Trouble, Trouble> {
-    if is_of_another_kind(&error) {
-        Ok(Trouble(format!(
-            "Redis: `{key}` is not what agents keep there, so what should stand there is not told: find who wrote it, and delete it ({error})"
-        )))
-    } else {
-        Err(error.into())
+/// What became of what is kept on keys that all hosts and agents share.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Number of the item; 0 = none.
+    pub number: u64,
+    /// Keys that took it.
+    pub kept: BTreeSet<String>,
+    /// Keys that did not, of which kind they must be, and why.
+    pub refused: BTreeMap<String, (&'static str, String)>,
+}
+
+impl Told {
+    /// What the server said to a command: nothing, or why not.
+    fn note(&mut self, command: &Cmd, error: Option<&RedisError>) {
+        let words = words(command);
+        let kind = match words.first().copied() {
+            Some(b"XADD") => "stream",
+            Some(b"LPUSH" | b"LTRIM") => "list",
+            Some(b"SET") => "string",
+            _ => return,
+        };
+        let Some(key) = words.get(1).map(|key| String::from_utf8_lossy(key).into_owned()) else { return };
+        match error {
+            None if !self.refused.contains_key(&key) => {
+                self.kept.insert(key);
+            }
+            None => {}
+            Some(error) => {
+                self.kept.remove(&key);
+                let why = format!(
+                    "Redis: what should stand at `{key}` cannot be kept there: it must be a {kind} that only agents write; find who changed it, and delete it ({error})"
+                );
+                self.refused.insert(key, (kind, why));
+            }
+        }
     }
+}
+
+/// Whether the server will refuse it again: the key is of another kind, or what stands there takes no more.
+fn is_for_good(error: &RedisError) -> bool {
+    is_of_another_kind(error) || error.code() == Some("ERR")
 }
 
 /// The call of [`ONCE`] that does `commands` to `key`.
@@ -265,6 +307,25 @@ pub struct Letter<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_took_one_command_and_not_the_other_did_not_take_it() {
+        let mut keep = redis::cmd("LPUSH");
+        keep.arg("q").arg("a");
+        let mut trim = redis::cmd("LTRIM");
+        trim.arg("q").arg(0).arg(9);
+        let refused = RedisError::from((redis::ErrorKind::Client, "no"));
+        let check = |commands: &[(&Cmd, bool)], kept: &[&str], not: &[&str]| {
+            let mut told = Told::default();
+            for (command, done) in commands {
+                told.note(command, (!done).then_some(&refused));
+            }
+            assert!(told.kept.iter().eq(kept) && told.refused.keys().eq(not), "{told:?}");
+        };
+        check(&[(&keep, true), (&trim, true), (&publishing("c", ""), false)], &["q"], &[]);
+        check(&[(&keep, true), (&trim, false)], &[], &["q"]);
+        check(&[(&keep, false), (&trim, true)], &[], &["q"]);
+    }
 
     #[test]
     fn a_step_carries_its_commands_word_by_word() {

@@ -329,6 +329,8 @@ impl Intake {
             self.go_on(at, one.item, one.bytes, 0, next).await?;
         }
         self.setup.status.lock().late = self.hand.iter().filter(|one| one.is_late(now)).count() as u64;
-        self.claims.renew(at, &self.keys, self.hand.iter().filter_map(Waiting::task_id)).await
+        // Copies of what another host does are that one's.
+        let ours = self.hand.iter().filter(|one| one.until != Until::Elsewhere);
+        self.claims.renew(at, &self.keys, ours.filter_map(Waiting::task_id)).await
     }
 }

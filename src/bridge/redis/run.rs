@@ -183,7 +183,7 @@ struct Resumed {
 fn resume(setup: &Setup, last: Option<Id>, left: Left) -> Result<Option<Resumed>, Trouble> {
     if let Some((known, tail)) = left
         && Some(known) == last
-        && tail.last() == known.sequence
+        && tail.id_of(tail.last()) == known
     {
         return Ok(Some(Resumed { last: known, tail, newest: None }));
     }

@@ -16,7 +16,7 @@ const REMEDIES: [(&str, &str); 13] = [
     ("NOAUTH", "it wants a password: give one in REDIS_URL (redis://NAME:PASSWORD@HOST)"),
     (
         "NOPERM",
-        "its user may not do this: `ACL SETUSER NAME ~binaryrogue:* ~aism:* &* +@all -@dangerous +config|get +info`, in a cluster also `~{binaryrogue:* ~{aism:* +cluster|slots`",
+        "its user may not do this: `ACL SETUSER NAME ~binaryrogue:* ~aism:* &* +@all -@dangerous +config|get +info`, in a cluster also `~{binaryrogue:* ~{aism:* +cluster|slots +cluster|info`",
     ),
     ("READONLY", "this is a read-only replica: give the primary's address in REDIS_URL"),
     ("OOM", "it is out of memory and may not evict: more `maxmemory`, or a smaller `[redis] stream_length`"),

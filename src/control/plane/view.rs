@@ -135,8 +135,10 @@ pub struct IntakeNow {
     pub dropped: u64,
     /// Tasks and commands that were taken more than 5 s ago and are not in the journal yet.
     pub late: u64,
-    /// Responses, audit entries and dead letters that could not be kept, since the key is not what agents keep there.
+    /// Times that a response, an audit entry or a dead letter could not be kept, since the key is not what agents keep there.
     pub untold: u64,
+    /// On which keys that is so now, and what to do; empty if on none.
+    pub untold_why: String,
     /// Whether it ended by a fault of its own: nothing comes in until the host starts again.
     pub ended: bool,
     /// What is wrong, and what to do; empty if nothing is.
