@@ -55,6 +55,16 @@ pub struct Seen<'a> {
     pub live_unexpected: bool,
 }
 
+/// One that should hear and does not.
+#[derive(Debug, Default)]
+struct Deaf {
+    /// When that was seen first, and last.
+    since: Nanos,
+    last: Nanos,
+    /// Why.
+    trouble: String,
+}
+
 /// What must be remembered from look to look.
 #[derive(Debug, Default)]
 pub struct Watching {
@@ -66,8 +76,8 @@ pub struct Watching {
     faults: u64,
     /// For how many seconds nothing was recorded though messages came in, at the last look.
     standstill: Option<Nanos>,
-    /// Since when what comes from agents outside cannot be heard, by who should hear it.
-    deaf: BTreeMap<&'static str, Nanos>,
+    /// Who should hear agents outside, and lately did not.
+    deaf: BTreeMap<&'static str, Deaf>,
     /// Events that a bridge had written, and since when it is so many, by name.
     bridges: BTreeMap<&'static str, (u64, Nanos)>,
 }
@@ -212,16 +222,24 @@ impl Watching {
         let intake = seen.intake.filter(|now| !now.ended).map(|now| ("intake", &now.trouble));
         let mut found = Vec::new();
         for (name, trouble) in [agents, intake].into_iter().flatten() {
-            if trouble.is_empty() {
+            // What comes back again and again within that time is no use of it: nothing is over before it has stayed away so long.
+            if !trouble.is_empty() {
+                let deaf = self.deaf.entry(name).or_insert_with(|| Deaf { since: seen.steady, ..Deaf::default() });
+                deaf.last = seen.steady;
+                deaf.trouble.clone_from(trouble);
+            } else if self.deaf.get(name).is_some_and(|deaf| seen.steady.saturating_sub(deaf.last) >= UNHEARD_PATIENCE)
+            {
                 self.deaf.remove(name);
-                continue;
             }
-            let since = *self.deaf.entry(name).or_insert(seen.steady);
-            if seen.steady.saturating_sub(since) >= UNHEARD_PATIENCE {
-                found.push(format!("{name}: {trouble}"));
+            if let Some(deaf) = self.deaf.get(name)
+                && deaf.last.saturating_sub(deaf.since) >= UNHEARD_PATIENCE
+            {
+                found.push(format!("{name}: {}", deaf.trouble));
             }
         }
-        found.extend(seen.intake.filter(|now| !now.untold_why.is_empty()).map(|now| now.untold_why.clone()));
+        found.extend(
+            seen.intake.filter(|now| !now.ended && !now.untold_why.is_empty()).map(|now| now.untold_why.clone()),
+        );
         found
     }
 
@@ -404,9 +422,15 @@ mod tests {
         check(0, "no", "", None);
         check(UNHEARD_PATIENCE - 1, "no", "", None);
         check(UNHEARD_PATIENCE, "no", "", Some("intake: no"));
-        check(UNHEARD_PATIENCE, "", "", None);
-        check(UNHEARD_PATIENCE, "no", "", None);
-        check(UNHEARD_PATIENCE, "", "a key of another kind", Some("a key of another kind"));
+        // Over when it has stayed away so long.
+        check(UNHEARD_PATIENCE, "", "", Some("intake: no"));
+        check(2 * UNHEARD_PATIENCE - 1, "", "", Some("intake: no"));
+        check(2 * UNHEARD_PATIENCE, "", "", None);
+        check(2 * UNHEARD_PATIENCE, "no", "", None);
+        // Sessions that begin well and end, again and again.
+        check(2 * UNHEARD_PATIENCE + UNHEARD_PATIENCE / 2, "", "", None);
+        check(3 * UNHEARD_PATIENCE, "not again", "", Some("intake: not again"));
+        check(4 * UNHEARD_PATIENCE, "", "a key of another kind", Some("a key of another kind"));
     }
 
     #[test]

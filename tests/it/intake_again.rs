@@ -5,6 +5,7 @@ use crate::redis_ear::Ear;
 use crate::redis_server::RedisServer;
 use crate::schemas;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tickpath::acp::names::Names;
 use tickpath::bridge::intake::config::IntakeConfig;
@@ -181,7 +182,7 @@ fn what_cannot_be_told_on_keys_that_all_share_keeps_nothing_waiting_and_is_an_al
     let listeners = || server.ask(&["PUBSUB", "NUMSUB", TASKS]);
     let connection = || {
         let all = server.ask(&["CLIENT", "LIST", "TYPE", "PUBSUB"]);
-        let ids: Vec<String> = all.lines().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect();
+        let ids: BTreeSet<String> = all.lines().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect();
         ids
     };
     // The supervisor of the host listens on a connection of its own.
@@ -210,12 +211,30 @@ fn what_cannot_be_told_on_keys_that_all_share_keeps_nothing_waiting_and_is_an_al
     assert!([audit, RESPONSES, dead.as_str()].iter().any(|key| told.contains(&format!("`{key}`"))), "{raised}");
     assert_eq!((listeners(), connection()), before, "it went on listening all the time");
 
+    let log = || std::fs::read_to_string(dir.path().join("tickpath-1.err")).unwrap();
+    for key in [audit, RESPONSES, dead.as_str()] {
+        assert!(log().contains(&format!("what should stand at `{key}` cannot be kept there")), "{}", log());
+    }
     // Mended, and nothing more comes in.
     server.ask(&["DEL", audit, RESPONSES, &dead]);
     ear.wait("binaryrogue:alerts", |alert| alert["name"] == "outside_unheard" && alert["status"] == "over");
     say(3);
     wait("a response", || length(&server, RESPONSES) == 1);
     assert_eq!(letters(&server, RESPONSES)[0]["status"], "completed");
+
+    // A stream that takes no more is one all the same: the alert stands until it is gone.
+    let alerts = |status: &str| {
+        let heard = ear.heard();
+        heard.iter().filter(|(_, alert)| alert["name"] == "outside_unheard" && alert["status"] == status).count()
+    };
+    server.ask(&["XADD", audit, "18446744073709551615-18446744073709551615", "a", "b"]);
+    say(4);
+    wait("raised again", || alerts("raised") == 2);
+    assert_eq!(length(&server, RESPONSES), 2, "the rest is told");
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!((alerts("raised"), alerts("over")), (2, 1));
+    server.ask(&["DEL", audit]);
+    wait("over again", || alerts("over") == 2);
     schemas::check_keys(&server);
 }
 

@@ -97,6 +97,8 @@ fn a_response_that_cannot_be_kept_in_a_cluster_is_published_all_the_same() {
     ear.wait("binaryrogue:alerts", |alert| is(alert, "over"));
     say("cmd-3");
     wait("a response", || length(&cluster, RESPONSES) == 1);
+    ear.wait("aism:engine:responses", |response| response["id"] == "cmd-3");
+    ear.wait_until_quiet();
     let heard = ear.heard();
     let responses = heard.iter().filter(|(channel, _)| channel == "aism:engine:responses");
     assert_eq!(responses.count(), 3, "each once");

@@ -110,10 +110,10 @@ impl Intake {
     /// Does it. What could not be told is known until it can be: by the next item, or since somebody mended the key.
     pub(super) async fn send(&mut self, at: &mut Link, settled: Settled<'_>) -> Result<(), Trouble> {
         let told = settled.send(at).await?;
-        for (key, (kind, why)) in told.refused {
-            tracing::warn!("intake: not told of request {}: {why}", told.number);
+        for (key, refused) in told.refused {
+            tracing::warn!("intake: not told of request {}: {}", told.number, refused.why);
             self.setup.status.lock().untold += 1;
-            self.untold.insert(key, (kind, why));
+            self.untold.insert(key, refused);
         }
         for key in told.kept {
             self.untold.remove(&key);
@@ -124,9 +124,10 @@ impl Intake {
 
     /// Looks whether somebody mended what could not be written to.
     pub(super) async fn look_at_untold(&mut self, at: &mut Link) -> Result<(), Trouble> {
-        for (key, (kind, _)) in self.untold.clone() {
+        for (key, refused) in self.untold.clone() {
             let is: String = redis::cmd("TYPE").arg(&key).query_async(at).await?;
-            if is == "none" || is == kind {
+            // What takes no more is of the right kind: that it takes something again only the next item shows.
+            if is == "none" || (refused.is_another && is == refused.kind) {
                 self.untold.remove(&key);
             }
         }
@@ -135,7 +136,7 @@ impl Intake {
     }
 
     fn show_untold(&self) {
-        let all: Vec<&str> = self.untold.values().map(|(_, why)| why.as_str()).collect();
+        let all: Vec<&str> = self.untold.values().map(|refused| refused.why.as_str()).collect();
         self.setup.status.lock().untold_why = all.join("; ");
     }
 

@@ -204,12 +204,15 @@ impl Queue {
         let mut call = self.take.key(&keys.tasks);
         call.key(&keys.processing).arg(self.search.from()).arg(WINDOW_ITEMS).arg(WINDOW_BYTES);
         call.arg(config.message_bytes).arg(CUT_BYTES).arg(self.search.mark());
-        call.arg(self.search.heavy(Instant::now()));
+        let heavy = self.search.heavy(Instant::now()).to_owned();
+        call.arg(&heavy);
         for name in keys.receivers() {
             call.arg(name);
         }
-        let ((from, length, newest, heavy), item) = read(call.invoke_async(at).await?)?;
-        self.search.weighed(heavy, Instant::now());
+        let ((from, length, newest, weighed), item) = read(call.invoke_async(at).await?)?;
+        if heavy.is_empty() {
+            self.search.weighed(weighed, Instant::now());
+        }
         if let Some(item) = item {
             self.search.took(from, newest);
             return Ok(Found::Item(item));

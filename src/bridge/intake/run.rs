@@ -8,7 +8,7 @@ use super::hand::Waiting;
 use super::keys::Keys;
 use super::outcomes;
 use super::queue::Queue;
-use super::settle::Settled;
+use super::settle::{Refused, Settled};
 use super::status::Status;
 use super::work::ASK_EVERY;
 use crate::bridge::postgres::address::Address;
@@ -70,8 +70,8 @@ pub(super) struct Intake {
     /// What this process has begun and is not over, over all sessions, by its number: since when the host has accepted it, if it
     /// has.
     pub(super) begun: BTreeMap<u64, Option<Instant>>,
-    /// Keys that all share and on which something could not be told: of which kind they must be, and why not.
-    pub(super) untold: BTreeMap<String, (&'static str, String)>,
+    /// Keys that all share and on which something could not be told.
+    pub(super) untold: BTreeMap<String, Refused>,
     /// Stops of the decisions' channel that the host could not take yet.
     late: Vec<LateStop>,
     strangers: BTreeSet<String>,
@@ -144,7 +144,7 @@ impl Intake {
         let (mut look, mut pinged) = (Instant::now(), Instant::now());
         loop {
             let dues = self.hand.iter().map(|one| one.due).chain(self.late.iter().map(|stop| stop.due));
-            let next = dues.min().map_or(look, |due| due.min(look));
+            let next = dues.fold(look.min(pinged + PING_EVERY), Instant::min);
             tokio::select! {
                 () = ears.wait() => {}
                 () = tokio::time::sleep_until(next.into()) => {}

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const ALL_AGAIN: Duration = Duration::from_secs(5);
 /// And so many times what the last one took.
 const ALL_AGAIN_TIMES: u32 = 5;
-/// Between two weighings of a queue: each goes through all of it.
+/// Between two weighings of a queue within a look: each goes through all of it.
 const WEIGH_EVERY: Duration = Duration::from_secs(1);
 /// As the newest item is known if it is too long to be asked for again and again.
 const LONG: &str = "long";
@@ -80,9 +80,7 @@ impl Search {
 
     /// The queue was found to have long items, or none.
     pub fn weighed(&mut self, heavy: String, now: Instant) {
-        if self.heavy(now).is_empty() {
-            self.heavy = Some((heavy, now));
-        }
+        self.heavy = Some((heavy, now));
     }
 
     /// Begins a look through the queue, if there is something to be found in it.
@@ -172,7 +170,6 @@ mod tests {
         assert!(search.begin(&face(9, "n", ""), begun));
         assert_eq!(search.heavy(begun), "");
         search.weighed("0".to_owned(), begun);
-        search.weighed("0".to_owned(), begun + WEIGH_EVERY / 2);
         assert_eq!((search.heavy(begun + WEIGH_EVERY / 2), search.heavy(begun + WEIGH_EVERY)), ("0", ""));
         search.weighed("1".to_owned(), begun + WEIGH_EVERY);
         assert_eq!(search.heavy(begun + WEIGH_EVERY), "1");

@@ -4,7 +4,7 @@
 //! The steps go in an order in which a kill between any two is made good by doing them all again: first what is told elsewhere,
 //! each step known by a key of its own beside what it changes, so that the second time it is left out; the acknowledgement last.
 
-use super::claim::{REMEMBERED, is_of_another_kind};
+use super::claim::REMEMBERED;
 use super::config::IntakeConfig;
 use super::keys::Keys;
 use crate::acp::agent::AuditEntry;
@@ -22,23 +22,28 @@ const ANSWERED_SECONDS: u64 = 600;
 const TOLD_SECONDS: u64 = 300;
 
 /// Does commands, unless that was done before. KEYS: by what it is known, and what the commands change. ARGV: how long it is
-/// known, and each command: how many words, the words. What is refused for good, since the key is another thing than it should
-/// be, keeps none of the others from being done, and is the answer; at any other refusal all of it is left to be done again: told
-/// twice, and not lost.
+/// known, and each command: how many words, the words. What is refused for good, since what stands at the key is not what should,
+/// keeps none of the others from being done, and is the answer (`1` = nothing was refused), also when it is asked again. At any
+/// other refusal all of it is left to be done again: told twice, and not lost.
 const ONCE: &str = r"
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local at, refused = 2, nil
+local known = redis.call('GET', KEYS[1])
+if known then return known end
+local function for_good(text)
+    return string.match(text, '^WRONGTYPE') or string.find(text, 'exhausted the last possible ID', 1, true)
+        or string.find(text, 'equal or smaller than the target stream top item', 1, true)
+end
+local at, answer = 2, '1'
 while at <= #ARGV do
     local words = tonumber(ARGV[at])
-    local answer = redis.pcall(unpack(ARGV, at + 1, at + words))
-    if type(answer) == 'table' and answer.err then
-        if not string.match(answer.err, '^%-?WRONGTYPE') and not string.match(answer.err, '^%-?ERR') then return answer end
-        refused = refused or answer
+    local told = redis.pcall(unpack(ARGV, at + 1, at + words))
+    if type(told) == 'table' and told.err then
+        if not for_good(told.err) then return told end
+        answer = answer == '1' and told.err or answer
     end
     at = at + words + 1
 end
-redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
-return refused or 1
+redis.call('SET', KEYS[1], answer, 'EX', ARGV[1])
+return answer
 ";
 
 /// What is told elsewhere: changes of one key, and messages on channels.
@@ -194,13 +199,10 @@ impl<'a> Settled<'a> {
         for Step { key, commands } in self.steps {
             if self.keys.names().is_cluster() {
                 let mark = self.keys.told(&key, self.number);
-                let refused = match once(&key, &mark, &commands).query_async::<()>(at).await {
-                    Ok(()) => None,
-                    Err(error) if is_for_good(&error) => Some(error),
-                    Err(error) => return Err(error.into()),
-                };
+                let answer: String = once(&key, &mark, &commands).query_async(at).await?;
+                let refused = (answer != "1").then_some(answer.as_str());
                 for command in &commands {
-                    told.note(command, refused.as_ref());
+                    told.note(command, refused);
                 }
                 known.cmd("DEL").arg(mark).ignore();
             } else {
@@ -219,14 +221,14 @@ impl<'a> Settled<'a> {
             match answer {
                 Value::ServerError(error) if *must => return Err(RedisError::from(error).into()),
                 // The rest is done all the same, the acknowledgement too: it cannot be tried again.
-                Value::ServerError(error) => told.note(command, Some(&error.into())),
+                Value::ServerError(error) => told.note(command, Some(&RedisError::from(error).to_string())),
                 _ if *must => {}
                 _ => told.note(command, None),
             }
         }
-        // Behind the acknowledgement nobody asks any more; what is left of a kill before this goes by itself.
+        // Behind the acknowledgement nobody asks any more; what is left of a kill before this, or of a fault, goes by itself.
         if !known.is_empty() {
-            known.query_async::<()>(at).await?;
+            drop(known.query_async::<()>(at).await);
         }
         Ok(told)
     }
@@ -239,13 +241,24 @@ pub struct Told {
     pub number: u64,
     /// Keys that took it.
     pub kept: BTreeSet<String>,
-    /// Keys that did not, of which kind they must be, and why.
-    pub refused: BTreeMap<String, (&'static str, String)>,
+    /// Keys that did not, and why.
+    pub refused: BTreeMap<String, Refused>,
+}
+
+/// Why something is not kept at a key.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Of which kind the key must be.
+    pub kind: &'static str,
+    /// Whether it is of another kind: else what stands there takes no more.
+    pub is_another: bool,
+    /// In words.
+    pub why: String,
 }
 
 impl Told {
     /// What the server said to a command: nothing, or why not.
-    fn note(&mut self, command: &Cmd, error: Option<&RedisError>) {
+    fn note(&mut self, command: &Cmd, error: Option<&str>) {
         let words = words(command);
         let kind = match words.first().copied() {
             Some(b"XADD") => "stream",
@@ -264,15 +277,10 @@ impl Told {
                 let why = format!(
                     "Redis: what should stand at `{key}` cannot be kept there: it must be a {kind} that only agents write; find who changed it, and delete it ({error})"
                 );
-                self.refused.insert(key, (kind, why));
+                self.refused.insert(key, Refused { kind, is_another: error.contains("WRONGTYPE"), why });
             }
         }
     }
-}
-
-/// Whether the server will refuse it again: the key is of another kind, or what stands there takes no more.
-fn is_for_good(error: &RedisError) -> bool {
-    is_of_another_kind(error) || error.code() == Some("ERR")
 }
 
 /// The call of [`ONCE`] that does `commands` to `key`.
@@ -314,11 +322,10 @@ mod tests {
         keep.arg("q").arg("a");
         let mut trim = redis::cmd("LTRIM");
         trim.arg("q").arg(0).arg(9);
-        let refused = RedisError::from((redis::ErrorKind::Client, "no"));
         let check = |commands: &[(&Cmd, bool)], kept: &[&str], not: &[&str]| {
             let mut told = Told::default();
             for (command, done) in commands {
-                told.note(command, (!done).then_some(&refused));
+                told.note(command, (!done).then_some("no"));
             }
             assert!(told.kept.iter().eq(kept) && told.refused.keys().eq(not), "{told:?}");
         };
