@@ -2,7 +2,7 @@
 
 use super::ledger::Row;
 use super::presence::{Beat, Presence};
-use super::run::{Setup, steady};
+use super::setup::{Setup, steady};
 use crate::acp::heartbeat::Heartbeat;
 use crate::acp::time::iso;
 use crate::bridge::redis::connect::{self, Server};

@@ -3,7 +3,7 @@
 //! Each look ends with an answer on both connections, and answers come in order: so behind a look, all that was said before it
 //! began has been heard. A store that is frozen gives no answer, and then nobody is called silent.
 
-use super::run::{Setup, steady};
+use super::setup::{Setup, steady};
 use crate::acp::heartbeat::{Heartbeat, is_agent_id};
 use crate::acp::time::parse_iso;
 use crate::bridge::redis::connect::{self, Server};

@@ -16,6 +16,7 @@
 //! | [`budget`] | who crossed a threshold of what: a pure state machine, and the host's own spending |
 //! | [`tracker`] | the budgets' keys, read again and again |
 //! | [`supervise`] | the watch at work |
+//! | [`setup`] | what the agents are given |
 //! | [`run`] | all of it on one thread, ended with the host |
 //!
 //! Several hosts on one Redis each watch all agents, those of the other hosts too, so that each outage is told once by each
@@ -35,6 +36,7 @@ pub mod outbox;
 pub mod presence;
 pub mod reduce;
 pub mod run;
+pub mod setup;
 pub mod supervise;
 pub mod tracker;
 pub mod watch;

@@ -4,7 +4,7 @@ use super::hearing::{Hearing, Known, Look};
 use super::memory::{Memory, Outage, exposure_field, outage_field, reduced_field};
 use super::outbox::{Item, Outbox};
 use super::reduce::{Reducer, Said};
-use super::run::{Setup, steady};
+use super::setup::{Setup, steady};
 use super::watch::{Told, Watch};
 use crate::acp::ops::{Alert, Incident, Level, OPEN, RESOLVED};
 use crate::acp::time::iso;

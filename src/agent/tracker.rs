@@ -3,7 +3,7 @@
 use super::budget::{BYTES_MAX, Budgets, Told};
 use super::memory::{Memory, budget_field};
 use super::outbox::{Item, Outbox};
-use super::run::Setup;
+use super::setup::Setup;
 use crate::acp::budget::Budget;
 use crate::acp::ops::Level;
 use crate::bridge::redis::connect::{self, Server};

@@ -199,7 +199,7 @@ impl Prepared {
             };
             let (journal, durable, epoch) = (given.journal.to_path_buf(), Arc::clone(given.durable), given.epoch);
             bridges.spawn("redis", status, move |status, end| {
-                let setup = redis::run::Setup { journal, names, config, client, durable, epoch, status, end };
+                let setup = redis::setup::Setup { journal, names, config, client, durable, epoch, status, end };
                 redis::run::run(setup, sources)
             })?;
         }

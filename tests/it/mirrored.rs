@@ -11,6 +11,7 @@ use tickpath::bridge::config::{PostgresConfig, RedisConfig};
 use tickpath::bridge::postgres;
 use tickpath::bridge::postgres::address::Address;
 use tickpath::bridge::redis::outgoing::Sources;
+use tickpath::bridge::redis::setup::Setup;
 use tickpath::bridge::redis::{connect, run};
 use tickpath::bridge::sampler::Sampler;
 use tickpath::bridge::status::{Standing, State, Status};
@@ -61,7 +62,7 @@ pub fn in_redis(
         notices: Arc::default(),
     };
     let (status, end) = (Arc::new(Status::default()), Arc::new(AtomicBool::new(false)));
-    let setup = run::Setup {
+    let setup = Setup {
         journal: journal.to_path_buf(),
         names: Names::new(&config.prefix, "tickpath-1").and_then(|names| names.with_aism(&config.aism_prefix)).unwrap(),
         client: connect::server(&secret(server.url()), false, false).unwrap(),

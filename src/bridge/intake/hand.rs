@@ -6,6 +6,8 @@ use crate::acp::inbound::command::{AgentCommand, Response};
 use crate::acp::inbound::task::Task;
 use std::time::{Duration, Instant};
 
+/// Between two looks whether a command is in the journal.
+pub const ASK_EVERY: Duration = Duration::from_millis(5);
 /// So long a command may take into the journal before that is told.
 const JOURNALED_WITHIN: Duration = Duration::from_secs(5);
 

@@ -4,13 +4,12 @@
 use super::claim::Claims;
 use super::desk::{Desk, Heard};
 use super::ears::{Ears, Said};
-use super::hand::Waiting;
+use super::hand::{ASK_EVERY, Waiting};
 use super::keys::Keys;
 use super::outcomes;
 use super::queue::Queue;
 use super::settle::{Refused, Settled};
 use super::status::Status;
-use super::work::ASK_EVERY;
 use crate::bridge::postgres::address::Address;
 use crate::bridge::redis::connect::{self, Server};
 use crate::bridge::redis::link::Link;

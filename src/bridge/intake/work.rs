@@ -2,7 +2,7 @@
 
 use super::claim::{self, Claimed};
 use super::desk::{Dead, Desk, Handled};
-use super::hand::{Item, Next, Until, Waiting};
+use super::hand::{ASK_EVERY, Item, Next, Until, Waiting};
 use super::queue::{self, Cut, Found};
 use super::run::Intake;
 use super::seen::request_of;
@@ -26,8 +26,6 @@ const ROUND: usize = 64;
 const COMMANDS_EACH: usize = 8;
 /// Between two steps through a long queue.
 const STEP_EVERY: Duration = Duration::from_millis(50);
-/// Between two looks whether a command is in the journal.
-pub const ASK_EVERY: Duration = Duration::from_millis(5);
 /// Between two looks whether another host has the outcome.
 const ELSEWHERE_EVERY: Duration = Duration::from_millis(200);
 

@@ -3,6 +3,7 @@
 use super::address::Address;
 use super::ahead::{Ahead, Wanted};
 use super::batch::{Batch, Maker};
+use super::rights;
 use super::rows::{CheckName, RowMaker};
 use super::send::{Sent, Way};
 use super::session::{Place, Session, within};
@@ -79,7 +80,7 @@ async fn session(setup: &Setup, work: &mut Work) -> Result<Over, Trouble> {
     };
     let mut session = Session::open(&setup.address, setup.config.migrate).await?;
     setup.status.lock().connections += 1;
-    warn_of_rights(setup, session.could_change().await?);
+    warn_of_rights(setup, rights::could_change(session.client()).await?);
     let Some(place) = place(setup, work, &session, &journal).await? else { return Ok(Over::Done) };
     if place.journal != journal {
         return Err(Trouble(format!(

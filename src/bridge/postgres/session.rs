@@ -97,14 +97,6 @@ impl Session {
         &self.client
     }
 
-    /// How its user could change what is recorded, in words; `None` if it could not.
-    ///
-    /// # Errors
-    /// [`Trouble`].
-    pub async fn could_change(&self) -> Result<Option<String>, Trouble> {
-        super::rights::could_change(&self.client).await
-    }
-
     /// Where the cursor of `host` stands; `None` if there is none. Waits for a transaction that holds it: an earlier connection of
     /// ours may still be committing.
     ///

@@ -4,7 +4,7 @@
 use super::batch::Batch;
 use super::mirror;
 use super::outgoing::Outgoing;
-use super::run::Setup;
+use super::setup::Setup;
 use crate::acp::event::{FIELDS, Texts};
 use crate::bridge::id::Id;
 use crate::bridge::tail::Tail;

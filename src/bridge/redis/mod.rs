@@ -7,6 +7,7 @@
 //! | [`slots`] | which node of a cluster has which key |
 //! | [`stream`] | where it stands, who writes it, what is trimmed |
 //! | [`batch`] | entries with all that follows from them, in one transaction as far as one reaches |
+//! | [`setup`] | what the bridge is given |
 //! | [`run`] | the bridge's sessions: connect, ask where the stream stands, again |
 //! | [`writer`] | a session under way: batch behind batch, trimming |
 //! | [`maker`] | events become a batch, while the one before is under way |
@@ -48,6 +49,7 @@ pub mod outgoing;
 pub mod positions;
 pub mod publish;
 pub mod run;
+pub mod setup;
 pub mod slots;
 pub mod stream;
 pub mod told;

@@ -1,46 +1,19 @@
 //! Edge: the bridge's sessions: connect, ask where the stream stands, write from there, and all of it again after any fault.
 
 use super::batch::{Batch, Lines};
-use super::connect::{self, Risks, Server};
+use super::connect::{self, Risks};
 use super::maker::Maker;
 use super::outgoing::{Outgoing, Sources, say_trouble};
+use super::setup::{IDLE, Setup, unreadable};
 use super::stream::Stream;
 use super::trouble::Trouble;
 use super::writer::Writer;
-use crate::acp::names::Names;
-use crate::bridge::config::RedisConfig;
 use crate::bridge::id::Id;
 use crate::bridge::sessions::{self, Over};
-use crate::bridge::status::Status;
 use crate::bridge::tail::{self, Start, Tail};
 use crate::control::clock_sync::read_clocks;
-use crate::journal::JournalError;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-
-/// Between two looks at a journal without news.
-pub(super) const IDLE: Duration = Duration::from_millis(5);
-/// What a bridge works with.
-pub struct Setup {
-    /// The journal's folder.
-    pub journal: PathBuf,
-    /// Keys and the host's name.
-    pub names: Names,
-    /// How much, how fast.
-    pub config: RedisConfig,
-    /// To the server.
-    pub client: Server,
-    /// Sequence up to which events may leave the host; `u64::MAX` = all that is in the journal.
-    pub durable: Arc<AtomicU64>,
-    /// The number of this process start.
-    pub epoch: u64,
-    /// How it stands.
-    pub status: Arc<Status>,
-    /// Set when the host has ended, and the journal is closed.
-    pub end: Arc<AtomicBool>,
-}
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the last session left off: if the stream says the same, the journal need not be read again for its definitions.
 type Left = Option<(Id, Tail)>;
@@ -52,10 +25,6 @@ pub async fn run(setup: Setup, sources: Sources) {
     let mut left = None;
     let session = async || Box::pin(session(&setup, &mut outgoing, &mut left)).await.map_err(|Trouble(text)| text);
     sessions::run(&setup.status, &setup.end, IDLE, session, |text| say_trouble(&notices, text)).await;
-}
-
-pub(super) fn unreadable(error: JournalError) -> Trouble {
-    Trouble(format!("the journal cannot be read: {error}"))
 }
 
 /// One connection, from asking where the stream stands to the first fault.

@@ -2,7 +2,7 @@
 
 use super::batch::{Added, Batch, Lines, Sent};
 use super::maker::{Made, Maker};
-use super::run::{IDLE, Setup, unreadable};
+use super::setup::{IDLE, Setup, unreadable};
 use super::stream::{Cleared, Stream};
 use super::trouble::Trouble;
 use crate::bridge::control::has_groups;
