@@ -111,7 +111,9 @@ impl Intake {
     pub(super) async fn send(&mut self, at: &mut Link, settled: Settled<'_>) -> Result<(), Trouble> {
         let told = settled.send(at).await?;
         for (key, refused) in told.refused {
-            tracing::warn!("intake: not told of request {}: {}", told.number, refused.why);
+            // Tasks, and what cannot be read, have none: of those the line before says which.
+            let request = if told.number == 0 { String::new() } else { format!(" of request {}", told.number) };
+            tracing::warn!("intake: not told{request}: {}", refused.why);
             self.setup.status.lock().untold += 1;
             self.untold.insert(key, refused);
         }
