@@ -26,6 +26,7 @@ const IDLE: Duration = Duration::from_millis(20);
 const HOUSEKEEPING: Duration = Duration::from_hours(1);
 /// So many days ahead partitions are made.
 const DAYS_AHEAD: i64 = 2;
+
 /// What the bridge works with.
 pub struct Setup {
     /// The journal's folder.
