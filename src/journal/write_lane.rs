@@ -31,6 +31,9 @@ pub(super) struct WriteLane {
     pub unfinished: usize,
     /// Bytes of the current segment that were synced.
     pub synced: usize,
+    /// A slot was refused: no other goes into this segment either, also none that is shorter, so that what is missing is
+    /// what the note says, from the first sequence to the last.
+    pub refusing: bool,
 }
 
 impl WriteLane {
@@ -49,7 +52,7 @@ impl WriteLane {
     pub(super) fn fits(&self, length: usize) -> bool {
         let opening = if self.current.front.used() == 0 { OPENING_LENGTH } else { 0 };
         let notes = if self.log == Log::Audit { NOTES_ROOM } else { 0 };
-        self.has_room(opening + length + notes)
+        !self.refusing && self.has_room(opening + length + notes)
     }
 
     /// Whether `length` bytes, and the seal behind them, still fit.

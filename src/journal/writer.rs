@@ -146,6 +146,7 @@ impl Writer {
             let reason = if error.is_disk_full() { LossReason::DiskFull } else { LossReason::NoSegment };
             let loss = Loss { first: sequence, last: sequence, reason };
             self.refused = Some(loss);
+            self.lanes[log.index()].refusing = true;
             self.notes.push(Note::stopped(&loss));
             self.write_notes(time);
         }
@@ -181,6 +182,7 @@ impl Writer {
             // The helper finishes the old one as soon as this half of it is gone.
             lane.current = next;
             lane.unfinished += 1;
+            lane.refusing = false;
         }
         self.helper.jobs.send(Job::Prepare(self.lanes[i].log)).map_err(|_| JournalError::Helper)
     }

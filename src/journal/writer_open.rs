@@ -97,6 +97,7 @@ impl Writer {
             time: now,
             unfinished: 0,
             synced: 0,
+            refusing: false,
         };
         let lanes = [lane(Log::Audit, audit, Some(reserve)), lane(Log::Market, market, None)];
         let thread = std::thread::Builder::new()

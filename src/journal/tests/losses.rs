@@ -78,6 +78,53 @@ fn the_audit_log_notes_from_where_to_where_market_data_is_missing() {
 }
 
 #[test]
+fn a_shorter_slot_does_not_slip_into_what_is_noted_as_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let (mut writer, _) = Writer::open_on(dir.path(), &config(8 << 10), 5, disk.clone()).unwrap();
+    writer.set_epoch(1);
+    append(&mut writer, 1, 1).unwrap();
+    disk.full.store(true, Ordering::SeqCst);
+    // A slot with the longest payload finds no room where one with less would.
+    let long = |sequence: u64| {
+        let mut slot = slot(sequence, u64::MAX);
+        slot.input.payload_len = slot.input.payload.len() as _;
+        slot
+    };
+    let mut first = 2;
+    let refused = loop {
+        assert!(first < 1000, "there is room for a few segments only");
+        let slot = long(first);
+        match writer.append(&slot, &SlotDigest::of(&slot)) {
+            Ok(()) => first += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(refused.is_disk_full(), "{refused}");
+    let short = super::super::encode::plan(&slot(first + 1, u64::MAX)).length;
+    assert!(writer.lanes[Log::Market.index()].current.front.room() > short + SEAL_LENGTH, "a shorter one would fit");
+    assert!(!market(&mut writer, first + 1), "the market log has a hole where nothing was said to be missing");
+    append(&mut writer, first + 2, 1).unwrap();
+    assert_eq!(writer.losses(), [Loss { first, last: first + 1, reason: LossReason::DiskFull }]);
+    // Room again: the next segment takes slots of any length.
+    disk.full.store(false, Ordering::SeqCst);
+    let start = std::time::Instant::now();
+    let mut next = first + 3;
+    while !market(&mut writer, next) {
+        assert!(start.elapsed().as_secs() < 5);
+        next += 1;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    append(&mut writer, next + 1, 1).unwrap();
+    writer.close().unwrap();
+    let found = check(dir.path());
+    let last = if next == first + 3 { first + 1 } else { next - 1 };
+    assert_eq!(found.not_recorded, [Loss { first, last, reason: LossReason::DiskFull }]);
+    let [hole] = found.findings.as_slice() else { panic!("{:#?}", found.findings) };
+    assert_eq!((hole.log, hole.sequence, hole.next), (Some(Log::Market), first - 1, next));
+}
+
+#[test]
 fn a_loss_that_lasts_to_the_end_of_the_process_ends_with_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
