@@ -1,19 +1,27 @@
-//! L2 book: one update and a look at the best level, our book beside a pair of `BTreeMap`s.
+//! L2 book: one update and a look at the best level, our book beside a pair of `BTreeMap`s and two depths of hftbacktest.
 //!
-//! Both get the same generated updates in short blocks, in the order A B B A, in one run; printed are the median and
-//! the quartiles of the per-block ratios. Absolute times prove nothing on a shared machine.
+//! All get the same generated updates in short blocks, in turns, in one run; printed are the median of the ratios within a
+//! block, and what a tenth of the blocks had less and more than. Absolute times prove nothing on a shared machine.
+//! hftbacktest's take prices as floats; its `ROIVectorMarketDepth`, the fast one, holds only a range of prices that it is
+//! told beforehand (here: all there will be), ours any.
+//!
+//! `cargo bench --bench book [-- --quick]`
 
+#[path = "shared/turns.rs"]
+mod turns;
+
+use hftbacktest::depth::{HashMapMarketDepth, L2MarketDepth, MarketDepth, ROIVectorMarketDepth};
 use rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::time::Instant;
 use tickpath::market::l2::L2Book;
 use tickpath::types::price::{Px, Qty, Side};
+use turns::{Turns, timed};
 
 /// Updates in a block: some tens of microseconds, so that few blocks are hit by other processes.
 const BLOCK: usize = 1_000;
-/// Rounds of four blocks.
-const ROUNDS: usize = 1_500;
+/// Size of a price step, for those who take floats.
+const TICK: f64 = 0.01;
 
 type Update = (Side, i64, i64);
 
@@ -33,9 +41,14 @@ impl Trees {
         } else {
             half.insert(px, qty);
         }
+        self.best(side)
+    }
+
+    #[inline]
+    fn best(&self, side: Side) -> Option<i64> {
         match side {
-            Side::Buy => half.last_key_value(),
-            Side::Sell => half.first_key_value(),
+            Side::Buy => self.bids.last_key_value(),
+            Side::Sell => self.asks.first_key_value(),
         }
         .map(|(px, _)| *px)
     }
@@ -86,55 +99,75 @@ impl Workload {
         (start, updates)
     }
 
-    fn run(&self) {
-        let (start, updates) = self.updates(BLOCK * ROUNDS * 2);
+    fn run(&self, rounds: usize) {
+        let (start, updates) = self.updates(BLOCK * rounds);
+        let prices = || start.iter().chain(&updates).map(|(_, px, _)| *px);
+        let (low, high) = (prices().min().unwrap_or(0) - 10, prices().max().unwrap_or(0) + 10);
         let (mut ours, mut trees) = (L2Book::new(16_384), Trees::default());
-        for &(side, px, qty) in &start {
-            ours.set(side, Px(px), Qty(qty));
-            trees.set((side, px, qty));
+        let mut hashed = HashMapMarketDepth::new(TICK, 1.0);
+        let mut vector = ROIVectorMarketDepth::new(TICK, 1.0, low as f64 * TICK, high as f64 * TICK);
+        for &update in &start {
+            ours.set(update.0, Px(update.1), Qty(update.2));
+            trees.set(update);
+            depth(&mut hashed, update);
+            depth(&mut vector, update);
         }
-        let mut our_block = |block: &[Update]| {
-            let from = Instant::now();
-            for &(side, px, qty) in block {
-                black_box(ours.set(side, Px(px), Qty(qty)));
-                black_box(ours.best(side));
-            }
-            from.elapsed().as_nanos() as f64 / block.len() as f64
-        };
-        let mut tree_block = |block: &[Update]| {
-            let from = Instant::now();
-            for &update in block {
-                black_box(trees.set(update));
-            }
-            from.elapsed().as_nanos() as f64 / block.len() as f64
-        };
-        let (mut ratios, mut our_times, mut tree_times) = (Vec::new(), Vec::new(), Vec::new());
-        for pair in updates.chunks_exact(2 * BLOCK) {
-            let (first, second) = pair.split_at(BLOCK);
-            let (a1, b1) = (our_block(first), tree_block(first));
-            let (b2, a2) = (tree_block(second), our_block(second));
-            ratios.push((b1 + b2) / (a1 + a2));
-            our_times.push(f64::midpoint(a1, a2));
-            tree_times.push(f64::midpoint(b1, b2));
+        let mut turns = Turns::new([
+            "floor: the updates added up",
+            "tickpath",
+            "BTreeMap",
+            "hftbacktest HashMapMarketDepth",
+            "hftbacktest ROIVectorMarketDepth",
+        ]);
+        for block in updates.chunks_exact(BLOCK) {
+            turns.block(BLOCK, |who| {
+                timed(|| {
+                    for &update in block {
+                        match who {
+                            0 => _ = black_box(update.1 + update.2),
+                            1 => {
+                                black_box(ours.set(update.0, Px(update.1), Qty(update.2)));
+                                black_box(ours.best(update.0));
+                            }
+                            2 => _ = black_box(trees.set(update)),
+                            3 => _ = black_box(depth(&mut hashed, update)),
+                            _ => _ = black_box(depth(&mut vector, update)),
+                        }
+                    }
+                })
+            });
         }
-        let at = |list: &mut Vec<f64>, part: f64| {
-            list.sort_by(f64::total_cmp);
-            list[(part * (list.len() - 1) as f64) as usize]
-        };
-        println!(
-            "{:<36} ours {:>5.1} ns, BTreeMap {:>5.1} ns, speed ÷ BTreeMap {:.2} (quartiles {:.2} to {:.2})",
-            self.name,
-            at(&mut our_times, 0.5),
-            at(&mut tree_times, 0.5),
-            at(&mut ratios, 0.5),
-            at(&mut ratios, 0.25),
-            at(&mut ratios, 0.75)
-        );
+        for side in [Side::Buy, Side::Sell] {
+            let ours = ours.best(side);
+            let ours = (ours.qty.0 > 0).then_some(ours.px.0);
+            assert_eq!(ours, trees.best(side), "the same book");
+            let best = |book: &dyn MarketDepth| match side {
+                Side::Buy => book.best_bid_tick(),
+                Side::Sell => book.best_ask_tick(),
+            };
+            // It removes what a new best level crosses, so that it can hold less at the touch.
+            println!("  best {side:?}: {ours:?}, hftbacktest {} and {}", best(&hashed), best(&vector));
+        }
+        println!("{}: {} of {} blocks kept", self.name, turns.kept().len(), turns.blocks());
+        for (who, name) in turns.names().iter().enumerate() {
+            println!("  {name:<34} {:>6.1} ns   {} × tickpath", turns.nanos(who).median, turns.ratio(who, 1));
+        }
+    }
+}
+
+/// The same update for a depth of hftbacktest, which takes prices as floats; gives the best tick of its side.
+#[inline]
+fn depth(book: &mut (impl L2MarketDepth + MarketDepth), (side, px, qty): Update) -> i64 {
+    let (px, qty) = (px as f64 * TICK, qty as f64);
+    match side {
+        Side::Buy => book.update_bid_depth(px, qty, 0).2,
+        Side::Sell => book.update_ask_depth(px, qty, 0).2,
     }
 }
 
 fn main() {
+    let rounds = if std::env::args().any(|a| a == "--quick") { 50 } else { 1_500 };
     for workload in WORKLOADS {
-        workload.run();
+        workload.run(rounds);
     }
 }

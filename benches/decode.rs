@@ -1,255 +1,117 @@
-//! Decoding Binance frames: ours against typed decoding by serde_json, simd-json and sonic-rs.
+//! Decoding Binance frames: ours against typed decoding by serde_json, simd-json and sonic-rs (checked and unchecked).
 //!
 //! All turn bytes into structs with integers for prices and quantities. The rivals are helped: they are told the type of
 //! each frame beforehand, keep only what ours keeps, do not look up instruments, and simd-json reuses its buffers (it
 //! writes into its input, so a copy of the frame, which a receive buffer would not need, is part of its time).
 //!
-//! Method: all contestants and a floor (copying the frame) run in turns of some milliseconds, in an order that turns
-//! too; what counts is the ratio within a round. Rounds in which the floor moved by more than a fifth are dropped for all.
+//! Method: all contestants and a floor (copying the frame) run in turns of some hundred frames, in an order that turns
+//! too; what counts is the ratio within a block. Blocks in which the floor moved by more than a fifth are dropped for all.
 //!
-//! `cargo bench --bench decode`; real frames are looked for in `TICKPATH_CAPTURES` (default `../shared/data`).
+//! `cargo bench --bench decode [-- --quick]`; real frames are looked for in `TICKPATH_CAPTURES` (default `../shared/data`).
 
-use serde::Deserialize;
+#![allow(unsafe_code, reason = "a rival's fastest way")]
+
+mod shared;
+
+use shared::binance::{CAPTURES, Fixed, Kind, Message, captured};
+use shared::turns::{Turns, timed};
 use std::hint::black_box;
-use std::io::{BufRead, BufReader};
-use std::time::Instant;
-use tickpath::types::decimal::Decimal;
 use tickpath::types::ids::SourceId;
 use tickpath::types::instrument::VenueKind;
 use tickpath::venue::binance::BinanceDecoder;
 use tickpath::venue::directory::Directory;
 use tickpath::venue::feed::{Decoder, Frame, InputBatch};
 
-const ROUNDS: usize = 40;
-const ROUND_MICROS: u128 = 4_000;
+/// Frames of a block.
+const BLOCK: usize = 512;
 
-/// A decimal string as an integer at eight decimals.
-struct Fixed(i64);
+const CONTESTANTS: [&str; 8] = [
+    "floor: copy",
+    "tickpath",
+    "tickpath, general parser",
+    "serde_json typed",
+    "serde_json typed, f64",
+    "simd-json typed",
+    "sonic-rs typed",
+    "sonic-rs typed, unchecked",
+];
+/// The rivals among them.
+const RIVALS: std::ops::Range<usize> = 3..CONTESTANTS.len();
 
-impl<'de> Deserialize<'de> for Fixed {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Fixed;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a decimal")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Fixed, E> {
-                let number = Decimal::parse(text.as_bytes()).and_then(|d| d.at_scale(8));
-                number.map(Fixed).map_err(E::custom)
-            }
-        }
-        from.deserialize_str(Visitor)
-    }
-}
-
-#[derive(Deserialize)]
-struct Combined<'a, T> {
-    stream: &'a str,
-    data: T,
-}
-
-#[derive(Deserialize)]
-#[allow(non_snake_case)]
-struct Quote<'a> {
-    u: u64,
-    s: &'a str,
-    b: Fixed,
-    B: Fixed,
-    a: Fixed,
-    A: Fixed,
-    T: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[allow(non_snake_case)]
-struct Trade<'a> {
-    T: u64,
-    s: &'a str,
-    t: u64,
-    p: Fixed,
-    q: Fixed,
-    m: bool,
-}
-
-#[derive(Deserialize)]
-#[allow(non_snake_case)]
-struct Depth<'a> {
-    E: u64,
-    T: Option<u64>,
-    s: &'a str,
-    U: u64,
-    u: u64,
-    pu: Option<u64>,
-    b: Vec<(Fixed, Fixed)>,
-    a: Vec<(Fixed, Fixed)>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Quote,
-    Trade,
-    Depth,
-}
-
-impl Quote<'_> {
-    fn sum(&self) -> i64 {
-        self.b.0 ^ self.B.0 ^ self.a.0 ^ self.A.0 ^ self.u as i64 ^ self.T.unwrap_or(0) as i64 ^ self.s.len() as i64
-    }
-}
-
-impl Trade<'_> {
-    fn sum(&self) -> i64 {
-        self.p.0 ^ self.q.0 ^ self.T as i64 ^ self.t as i64 ^ i64::from(self.m) ^ self.s.len() as i64
-    }
-}
-
-impl Depth<'_> {
-    fn sum(&self) -> i64 {
-        let ids = self.U ^ self.u ^ self.pu.unwrap_or(0) ^ self.T.unwrap_or(self.E) ^ self.s.len() as u64;
-        self.b.iter().chain(&self.a).fold(ids as i64, |sum, (px, qty)| sum ^ px.0 ^ qty.0)
-    }
-}
-
-/// Decodes one frame with `$read` as the type that it is known to have.
-macro_rules! typed {
-    ($kind:expr, $read:expr) => {
-        match $kind {
-            Kind::Quote => {
-                let message: Combined<Quote> = $read;
-                message.data.sum() ^ message.stream.len() as i64
-            }
-            Kind::Trade => {
-                let message: Combined<Trade> = $read;
-                message.data.sum() ^ message.stream.len() as i64
-            }
-            Kind::Depth => {
-                let message: Combined<Depth> = $read;
-                message.data.sum() ^ message.stream.len() as i64
-            }
-        }
-    };
-}
-
-fn frame(bytes: &[u8]) -> Frame<'_> {
-    Frame { ts_recv: 1, source: SourceId::FEED_FIRST, bytes }
-}
-
-type Contestant<'a> = (&'static str, Box<dyn FnMut(Kind, &[u8]) + 'a>);
-
-fn contestants<'a>(venue: VenueKind) -> Vec<Contestant<'a>> {
+fn run(name: &str, venue: VenueKind, frames: &[Message], rounds: usize) {
+    let bytes = frames.iter().map(|frame| frame.bytes.len()).sum::<usize>() / frames.len();
+    println!("\n{name}: {} frames of {bytes} bytes on average", frames.len());
     let mut decoder = BinanceDecoder::new(Some(venue));
-    let mut slow = BinanceDecoder::new(Some(venue));
-    slow.set_fast_path(false);
-    let (mut directory, mut slow_directory) = (Directory::new(4), Directory::new(4));
-    let (mut out, mut slow_out) = (InputBatch::with_capacity(256), InputBatch::with_capacity(256));
+    let mut general = BinanceDecoder::new(Some(venue));
+    general.set_fast_path(false);
+    let (mut directory, mut general_directory) = (Directory::new(4), Directory::new(4));
+    let mut out = InputBatch::with_capacity(256);
+    // Instruments and their scales are known before anything is measured.
+    for frame in frames {
+        for (decoder, directory) in [(&mut decoder, &mut directory), (&mut general, &mut general_directory)] {
+            out.clear();
+            decoder.decode(&whole(&frame.bytes), directory, &mut out).unwrap();
+        }
+    }
     // As many zeros as a frame may be long, so that the floor is one copy.
     let mut copy = vec![0u8; 1 << 20];
     let mut scratch = Vec::with_capacity(1 << 20);
     let mut buffers = simd_json::Buffers::new(1 << 16);
-    vec![
-        (
-            "floor (copy)",
-            Box::new(move |_, bytes: &[u8]| {
+    let mut turns = Turns::new(CONTESTANTS);
+    for block in frames.chunks_exact(BLOCK).cycle().take(rounds) {
+        turns.block(BLOCK, |who| match who {
+            0 => each(block, |_, bytes| {
                 copy[..bytes.len()].copy_from_slice(bytes);
                 black_box(&copy);
+                0
             }),
-        ),
-        (
-            "tickpath",
-            Box::new(move |_, bytes: &[u8]| {
+            1 => each(block, |_, bytes| {
                 out.clear();
-                decoder.decode(&frame(bytes), &mut directory, &mut out).unwrap();
-                black_box(out.as_slice());
+                decoder.decode(&whole(bytes), &mut directory, &mut out).unwrap();
+                black_box(out.as_slice()).len() as u64
             }),
-        ),
-        (
-            "tickpath, general parser",
-            Box::new(move |_, bytes: &[u8]| {
-                slow_out.clear();
-                slow.decode(&frame(bytes), &mut slow_directory, &mut slow_out).unwrap();
-                black_box(slow_out.as_slice());
+            2 => each(block, |_, bytes| {
+                out.clear();
+                general.decode(&whole(bytes), &mut general_directory, &mut out).unwrap();
+                black_box(out.as_slice()).len() as u64
             }),
-        ),
-        (
-            "serde_json typed",
-            Box::new(|kind, bytes: &[u8]| {
-                black_box(typed!(kind, serde_json::from_slice(bytes).unwrap()));
-            }),
-        ),
-        (
-            "simd-json typed",
-            Box::new(move |kind, bytes: &[u8]| {
+            3 => each(block, |kind, bytes| typed!(Fixed, kind, serde_json::from_slice(bytes).unwrap())),
+            4 => each(block, |kind, bytes| typed!(f64, kind, serde_json::from_slice(bytes).unwrap())),
+            5 => each(block, |kind, bytes| {
                 scratch.clear();
                 scratch.extend_from_slice(bytes);
                 let read = &mut scratch;
-                black_box(typed!(kind, simd_json::serde::from_slice_with_buffers(read, &mut buffers).unwrap()));
+                typed!(Fixed, kind, simd_json::serde::from_slice_with_buffers(read, &mut buffers).unwrap())
             }),
-        ),
-        (
-            "sonic-rs typed",
-            Box::new(|kind, bytes: &[u8]| {
-                black_box(typed!(kind, sonic_rs::from_slice(bytes).unwrap()));
+            6 => each(block, |kind, bytes| typed!(Fixed, kind, sonic_rs::from_slice(bytes).unwrap())),
+            // SAFETY: the frames are ASCII, as made here or by the venue; checked when they were taken in.
+            _ => each(block, |kind, bytes| {
+                typed!(Fixed, kind, unsafe { sonic_rs::from_slice_unchecked(bytes) }.unwrap())
             }),
-        ),
-    ]
+        });
+    }
+    println!("  {} of {} blocks kept", turns.kept().len(), turns.blocks());
+    for (who, label) in turns.names().iter().enumerate() {
+        println!("  {label:<26} {:>8.1} ns/message   {} × tickpath", turns.nanos(who).median, turns.ratio(who, 1));
+    }
+    let best = turns.figure(|times| times[RIVALS].iter().copied().fold(f64::MAX, f64::min) / times[1]);
+    println!("  speed ÷ the best rival of each block: {best}");
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+fn whole(bytes: &[u8]) -> Frame<'_> {
+    Frame { ts_recv: 1, source: SourceId::FEED_FIRST, bytes }
 }
 
-fn run(name: &str, venue: VenueKind, frames: &[(Kind, Vec<u8>)]) {
-    let bytes = frames.iter().map(|(_, frame)| frame.len()).sum::<usize>() / frames.len();
-    println!("\n{name}: {} frames of {bytes} bytes on average", frames.len());
-    let mut contestants = contestants(venue);
-    let count = contestants.len();
-    let mut times = vec![Vec::with_capacity(ROUNDS); count];
-    // One pass for warming up, instruments and buffers.
-    for (_, read) in &mut contestants {
-        for (kind, frame) in frames {
-            read(*kind, frame);
+fn each(block: &[Message], mut read: impl FnMut(Kind, &[u8]) -> u64) -> f64 {
+    timed(|| {
+        for message in block {
+            black_box(read(message.kind, black_box(&message.bytes)));
         }
-    }
-    let mut next = 0;
-    for round in 0..ROUNDS {
-        let start_at = next;
-        for turn in 0..count {
-            let who = (turn + round) % count;
-            let read = &mut contestants[who].1;
-            let (start, mut done, mut at) = (Instant::now(), 0u32, start_at);
-            while start.elapsed().as_micros() < ROUND_MICROS {
-                for _ in 0..64 {
-                    let (kind, frame) = &frames[at];
-                    read(*kind, black_box(frame));
-                    at = if at + 1 == frames.len() { 0 } else { at + 1 };
-                }
-                done += 64;
-            }
-            times[who].push(start.elapsed().as_nanos() as f64 / f64::from(done));
-        }
-        next = (next + 997) % frames.len();
-    }
-    let floor = median(times[0].clone());
-    let kept: Vec<usize> = (0..ROUNDS).filter(|&r| (times[0][r] / floor - 1.0).abs() <= 0.2).collect();
-    println!("  {} of {ROUNDS} rounds kept", kept.len());
-    for (who, (label, _)) in contestants.iter().enumerate() {
-        let mut ratios: Vec<f64> = kept.iter().map(|&r| times[who][r] / times[1][r]).collect();
-        ratios.sort_by(f64::total_cmp);
-        let at = |share: f64| ratios[((ratios.len() - 1) as f64 * share) as usize];
-        let nanos = median(kept.iter().map(|&r| times[who][r]).collect());
-        println!(
-            "  {label:<26} {nanos:>8.1} ns/message   {:>6.2} × tickpath  (p10 {:.2}, p90 {:.2})",
-            at(0.5),
-            at(0.1),
-            at(0.9)
-        );
-    }
+    })
 }
 
 /// Frames shaped like the venue's, from a small generator of random numbers.
-fn generated(kind: Kind, venue: VenueKind) -> Vec<(Kind, Vec<u8>)> {
+fn generated(kind: Kind, venue: VenueKind) -> Vec<Message> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut random = |below: u64| {
         state ^= state << 13;
@@ -295,50 +157,33 @@ fn generated(kind: Kind, venue: VenueKind) -> Vec<(Kind, Vec<u8>)> {
                         r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":{time},{engine}"s":"BTCUSDT","U":{id},"u":{id},{prev}"b":[{bids}],"a":[{asks}]}}}}"#
                     )
                 }
+                Kind::Other => unreachable!("only streams are made"),
             };
-            (kind, json.into_bytes())
+            Message { at: 1, kind, bytes: json.into_bytes() }
         })
         .collect()
 }
 
-/// Frames of a capture, without the rare ones that are no stream events.
-fn captured(file: &str) -> Option<Vec<(Kind, Vec<u8>)>> {
-    let folder = std::env::var_os("TICKPATH_CAPTURES").unwrap_or_else(|| "../shared/data".into());
-    let file = std::fs::File::open(std::path::Path::new(&folder).join("hftbacktest").join(file)).ok()?;
-    let mut frames = Vec::new();
-    for line in BufReader::new(flate2::read::MultiGzDecoder::new(file)).lines() {
-        let line = line.ok()?;
-        let Some((_, json)) = line.split_once(' ') else { continue };
-        let kind = match json.get(..60) {
-            Some(head) if head.contains("@bookTicker") => Kind::Quote,
-            Some(head) if head.contains("@trade") => Kind::Trade,
-            Some(head) if head.contains("@depth") => Kind::Depth,
-            _ => continue,
-        };
-        frames.push((kind, json.as_bytes().to_vec()));
-    }
-    Some(frames)
-}
-
 fn main() {
+    let rounds = if std::env::args().any(|a| a == "--quick") { 20 } else { 600 };
     for (venue, name) in [(VenueKind::BinanceUsdm, "USD-M"), (VenueKind::BinanceSpot, "spot")] {
         for (kind, what) in
             [(Kind::Quote, "bookTicker"), (Kind::Trade, "trade"), (Kind::Depth, "depth, 20 + 20 levels")]
         {
-            run(&format!("{name} {what}, generated"), venue, &generated(kind, venue));
+            run(&format!("{name} {what}, generated"), venue, &generated(kind, venue), rounds);
         }
     }
-    for (file, venue) in
-        [("usdm_btcusdt_20240808.gz", VenueKind::BinanceUsdm), ("spot_btcusdt_20240808.gz", VenueKind::BinanceSpot)]
-    {
-        let Some(frames) = captured(file) else {
-            println!("\n{file}: no capture, skipped");
+    for (file, venue) in CAPTURES {
+        let Some(mut messages) = captured(file) else {
+            println!("\n{file}: SKIPPED, no capture (TICKPATH_CAPTURES names the folder)");
             continue;
         };
-        run(&format!("{file}, whole mix"), venue, &frames);
+        messages.retain(|message| message.kind != Kind::Other && message.bytes.is_ascii());
+        run(&format!("{file}, whole mix"), venue, &messages, rounds);
         for (kind, what) in [(Kind::Quote, "bookTicker"), (Kind::Trade, "trade"), (Kind::Depth, "depth")] {
-            let part: Vec<_> = frames.iter().filter(|(k, _)| *k == kind).cloned().collect();
-            run(&format!("{file}, {what}"), venue, &part);
+            let (part, rest): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| message.kind == kind);
+            run(&format!("{file}, {what}"), venue, &part, rounds);
+            messages = rest;
         }
     }
 }

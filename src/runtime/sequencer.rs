@@ -82,6 +82,11 @@ impl Sequencer {
         self.execution.get()
     }
 
+    /// Slots in use: those that the slowest reader has not passed yet. Looks at all readers.
+    pub fn in_use(&mut self) -> u64 {
+        self.producer.capacity() - self.producer.free()
+    }
+
     /// Puts `input` into the ring as it stands, but for its sequence; waits for room if there is none.
     #[inline]
     pub fn publish(&mut self, input: &Input, meanwhile: &mut impl Meanwhile) -> Sequence {

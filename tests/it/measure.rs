@@ -42,6 +42,15 @@ impl Ratios {
         format!("{:.3} [{least:.3} to {greatest:.3}]", self.median())
     }
 
+    /// For a table of many: the middle, and what a tenth of them had less, and more, than.
+    pub fn tenths(&self) -> String {
+        let mut values = self.0.clone();
+        values.sort_by(f64::total_cmp);
+        let at =
+            |part: f64| values.get(((values.len().max(1) - 1) as f64 * part).round() as usize).map_or(f64::NAN, |v| *v);
+        format!("{:.3} [{:.3} to {:.3}]", self.median(), at(0.1), at(0.9))
+    }
+
     /// For programs.
     pub fn json(&self) -> Value {
         let (least, greatest) = self.interval();

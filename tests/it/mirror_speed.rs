@@ -2,7 +2,9 @@
 //! blocks in turns within one process. Run by `perf/mirrors`.
 //!
 //! The host is one that mirrors nothing by itself (its journal must be fresh); the same bridges that a live host starts are
-//! begun and ended beside it, on threads of this process, so that off and on need no other start of the host.
+//! begun and ended beside it, on threads of this process, so that off and on need no other start of the host. A machine's
+//! speed drifts from one second to the next, so each block with mirrors stands between two without, and is compared with
+//! their mean.
 
 use crate::measure::{Ratios, moved, pin, pin_thread, report, setting, threads, two_cores};
 use crate::postgres_server::PostgresServer;
@@ -40,7 +42,7 @@ enum Kind {
 }
 
 impl Kind {
-    const COMPARED: [Self; 3] = [Self::On, Self::RedisStopped, Self::PostgresStopped];
+    const ALL: [Self; 4] = [Self::Off, Self::On, Self::RedisStopped, Self::PostgresStopped];
 
     fn name(self) -> &'static str {
         match self {
@@ -167,32 +169,53 @@ impl Measured<'_> {
         block
     }
 
-    /// Off, the others in an order of this round, and off again.
-    fn round(&self, round: usize) -> Vec<(Kind, Histogram<u64>)> {
-        let mut blocks = vec![(Kind::Off, self.count())];
+    /// One block with mirrors, and the blocks without in front of it and behind it.
+    fn between(&self, kind: Kind) -> Between {
+        let before = self.count();
         let bridges = self.mirrors();
-        let mut order = Kind::COMPARED;
-        order.rotate_left(round % Kind::COMPARED.len());
-        for kind in order {
-            self.catch_up(&bridges);
-            let written = || bridges.seen().iter().map(|one| one.status.get().events).collect::<Vec<_>>();
-            let stopped = match kind {
-                Kind::RedisStopped => Some(Stopped::new(self.servers.0)),
-                Kind::PostgresStopped => Some(Stopped::new(self.servers.1)),
-                Kind::Off | Kind::On => None,
-            };
-            let before = written();
-            blocks.push((kind, self.count()));
-            // That it was what its name says. One answer may have been under way.
-            let grew: Vec<bool> = written().iter().zip(&before).map(|(after, before)| after > before).collect();
+        self.catch_up(&bridges);
+        let written = || bridges.seen().iter().map(|one| one.status.get().events).collect::<Vec<_>>();
+        let stopped = match kind {
+            Kind::RedisStopped => Some(Stopped::new(self.servers.0)),
+            Kind::PostgresStopped => Some(Stopped::new(self.servers.1)),
+            Kind::Off | Kind::On => None,
+        };
+        let begun = written();
+        let with = if kind == Kind::Off { None } else { Some(self.count()) };
+        // That it was what its name says. One answer may have been under way.
+        let grew: Vec<bool> = written().iter().zip(&begun).map(|(after, before)| after > before).collect();
+        if with.is_some() {
             assert!(grew[0] || kind == Kind::RedisStopped, "{kind:?}: {:?}", bridges.seen());
             assert!(grew[1] || kind == Kind::PostgresStopped, "{kind:?}: {:?}", bridges.seen());
-            drop(stopped);
         }
+        drop(stopped);
         self.catch_up(&bridges);
         drop(bridges);
-        blocks.push((Kind::Off, self.count()));
-        blocks
+        // Nothing but what the machine does by itself: mirrors were there, and are gone.
+        let with = with.unwrap_or_else(|| self.count());
+        Between { kind, before, with, after: self.count() }
+    }
+}
+
+/// A block between two without mirrors.
+struct Between {
+    kind: Kind,
+    before: Histogram<u64>,
+    with: Histogram<u64>,
+    after: Histogram<u64>,
+}
+
+impl Between {
+    /// Whether the machine was the same in front of it and behind it, and the recorder, which counts and shares a core, was
+    /// given its turns.
+    fn is_steady(&self) -> bool {
+        let p50 = |block: &Histogram<u64>| block.value_at_quantile(0.5) as f64;
+        let starved = [&self.before, &self.with, &self.after].iter().any(|block| block.is_empty());
+        !starved && !moved(p50(&self.before), p50(&self.after))
+    }
+
+    fn ratio(&self, figure: fn(&Histogram<u64>) -> f64) -> f64 {
+        figure(&self.with) / f64::midpoint(figure(&self.before), figure(&self.after))
     }
 }
 
@@ -204,51 +227,60 @@ const FIGURES: [Figure; 3] = [
     ("p99.9", |block| block.value_at_quantile(0.999) as f64),
 ];
 
-/// The rounds as a table and for programs.
-fn tell(rounds: &[Vec<(Kind, Histogram<u64>)>], dropped: usize, measured: &Measured<'_>, pinned: bool, speed: f64) {
-    let all = [Kind::Off, Kind::On, Kind::RedisStopped, Kind::PostgresStopped];
-    let of = |round: &[(Kind, Histogram<u64>)], kind: Kind, figure: fn(&Histogram<u64>) -> f64| {
-        let values: Vec<f64> = round.iter().filter(|(k, _)| *k == kind).map(|(_, block)| figure(block)).collect();
-        values.iter().sum::<f64>() / values.len() as f64
-    };
+/// The blocks as a table and for programs.
+fn tell(all: &[Between], measured: &Measured<'_>, pinned: bool, speed: f64) {
+    let (kept, dropped): (Vec<&Between>, Vec<&Between>) = all.iter().partition(|one| one.is_steady());
     let head = format!(
-        "bytes to decision; generated market at {speed} times its pace, fused; blocks of {:?} in turns within one process; {}; {} rounds, {dropped} dropped since p50 without mirrors moved by more than 20 %, or a block had no samples\n\nRatios to the blocks without mirrors of the same round: median [least to greatest].",
+        "bytes to decision; generated market at {speed} times its pace, fused; blocks of {:?} in turns within one process; {}; {} blocks kept, {} dropped since p50 without mirrors moved by more than 20 % from the block in front to the one behind, or one had no samples\n\nRatios to the mean of the two blocks without mirrors around each: median [a tenth of the blocks had less, a tenth more]. *Pooled*: quantiles over all samples with ÷ over all samples around them.",
         measured.block,
         if pinned {
             "the hot thread on one core; recorder, mirrors and both servers on the other"
         } else {
             "NOT pinned (fewer than two cores, or not allowed)"
         },
-        rounds.len(),
+        kept.len(),
+        dropped.len(),
     );
     let mut table = format!(
-        "{head}\n\n| what | samples | p50 ÷ off | p99 ÷ off | p99.9 ÷ off | p50, p99, p99.9 of all |\n|---|---|---|---|---|---|\n"
+        "{head}\n\n| what | blocks | samples | p50 ÷ off | p99 ÷ off | p99.9 ÷ off | pooled p50, p99, p99.9 | p50, p99, p99.9 of all |\n|---|---|---|---|---|---|---|---|\n"
     );
     let mut rows = Vec::new();
-    for kind in all {
-        let mut pooled = Histogram::<u64>::new_with_bounds(1, 100_000_000_000, 3).unwrap();
-        let blocks = rounds.iter().flatten().filter(|(k, _)| *k == kind);
-        blocks.for_each(|(_, block)| pooled.add(block).unwrap());
-        let ratios = FIGURES.map(|(_, figure)| {
-            let ratio = |round: &Vec<(Kind, Histogram<u64>)>| match kind {
-                // How much two blocks without mirrors differ: what this way of measuring can tell apart.
-                Kind::Off => figure(&round[round.len() - 1].1) / figure(&round[0].1),
-                _ => of(round, kind, figure) / of(round, Kind::Off, figure),
-            };
-            Ratios(rounds.iter().map(ratio).collect())
-        });
-        let [p50, p99, p999] = FIGURES.map(|(_, figure)| if pooled.is_empty() { f64::NAN } else { figure(&pooled) });
-        let name = if kind == Kind::Off { "mirrors off (last block ÷ first)" } else { kind.name() };
-        let texts = ratios.each_ref().map(Ratios::text).join(" | ");
-        writeln!(table, "| {name} | {} | {texts} | {p50:.0}, {p99:.0}, {p999:.0} ns |", pooled.len()).unwrap();
+    for kind in Kind::ALL {
+        let of: Vec<&&Between> = kept.iter().filter(|one| one.kind == kind).collect();
+        let pool = |blocks: &mut dyn Iterator<Item = &Histogram<u64>>| {
+            let mut pooled = Histogram::<u64>::new_with_bounds(1, 100_000_000_000, 3).unwrap();
+            blocks.for_each(|block| pooled.add(block).unwrap());
+            pooled
+        };
+        let with = pool(&mut of.iter().map(|one| &one.with));
+        let around = pool(&mut of.iter().flat_map(|one| [&one.before, &one.after]));
+        let ratios = FIGURES.map(|(_, figure)| Ratios(of.iter().map(|one| one.ratio(figure)).collect()));
+        let read = |pooled: &Histogram<u64>| {
+            FIGURES.map(|(_, figure)| if pooled.is_empty() { f64::NAN } else { figure(pooled) })
+        };
+        let ([p50, p99, p999], around) = (read(&with), read(&around));
+        let pooled = [p50 / around[0], p99 / around[1], p999 / around[2]];
+        let texts = ratios.each_ref().map(Ratios::tenths).join(" | ");
+        let name = if kind == Kind::Off { "mirrors off (what this can tell apart)" } else { kind.name() };
+        writeln!(
+            table,
+            "| {name} | {} | {} | {texts} | {:.3}, {:.3}, {:.3} | {p50:.0}, {p99:.0}, {p999:.0} ns |",
+            of.len(),
+            with.len(),
+            pooled[0],
+            pooled[1],
+            pooled[2]
+        )
+        .unwrap();
         rows.push(json!({
-            "what": kind.name(), "samples": pooled.len(), "p50_ns": p50, "p99_ns": p99, "p999_ns": p999,
+            "what": kind.name(), "blocks": of.len(), "samples": with.len(), "p50_ns": p50, "p99_ns": p99, "p999_ns": p999,
             "p50_ratio": ratios[0].json(), "p99_ratio": ratios[1].json(), "p999_ratio": ratios[2].json(),
+            "p50_pooled": pooled[0], "p99_pooled": pooled[1], "p999_pooled": pooled[2],
         }));
     }
     let facts = json!({
         "span": "bytes_to_decision", "speed": speed, "block_seconds": measured.block.as_secs_f64(), "pinned": pinned,
-        "rounds": rounds.len(), "dropped": dropped, "debug": cfg!(debug_assertions), "rows": rows,
+        "blocks": kept.len(), "dropped": dropped.len(), "debug": cfg!(debug_assertions), "rows": rows,
     });
     report(&table, &facts);
 }
@@ -306,7 +338,7 @@ fn the_host() {
         view,
         cores: two_cores(),
         servers: (redis.parse().unwrap(), postgres.parse().unwrap()),
-        block: Duration::from_secs_f64(setting("TICKPATH_BLOCK_SECONDS", 2.0)),
+        block: Duration::from_secs_f64(setting("TICKPATH_BLOCK_SECONDS", 1.0)),
     };
     let pinned = measured.pin();
     // Warm: tables and streams are made, the hot path has seen all its code.
@@ -314,19 +346,13 @@ fn the_host() {
     std::thread::sleep(Duration::from_secs(1));
     measured.catch_up(&warm);
     drop(warm);
-    let (mut kept, mut dropped) = (Vec::new(), 0);
+    let mut all = Vec::new();
     for round in 0..rounds {
-        let blocks = measured.round(round);
-        let p50 = |at: usize| blocks[at].1.value_at_quantile(0.5) as f64;
-        // The recorder, which counts, shares a core: on a machine that is busy with other work it may have been given no turn.
-        let starved = blocks.iter().any(|(_, block)| block.is_empty());
-        if starved || moved(p50(0), p50(blocks.len() - 1)) {
-            dropped += 1;
-        } else {
-            kept.push(blocks);
-        }
+        let mut order = Kind::ALL;
+        order.rotate_left(round % Kind::ALL.len());
+        all.extend(order.map(|kind| measured.between(kind)));
     }
     running.gate.stop();
     running.wait().unwrap();
-    tell(&kept, dropped, &measured, pinned, speed);
+    tell(&all, &measured, pinned, speed);
 }

@@ -1,0 +1,140 @@
+//! Numbers in text: decimal strings to fixed point beside `rust_decimal`, the standard library's `f64` and our own general
+//! parser; and what a look at a clock costs.
+//!
+//! All decimals are read where they stand in a frame, up to their quotation mark, which the rivals are told beforehand.
+//!
+//! `cargo bench --bench number [-- --quick]`
+
+#[path = "shared/turns.rs"]
+mod turns;
+
+use rust_decimal::Decimal as RustDecimal;
+use std::hint::black_box;
+use std::time::{Instant, SystemTime};
+use tickpath::runtime::clock::Tsc;
+use tickpath::types::decimal::Decimal;
+use tickpath::venue::decimal_fast::{Scale, quoted};
+use turns::{Turns, timed};
+
+/// Decimals of a block.
+const BLOCK: usize = 4096;
+
+/// A kind of numbers: decimals written, and the scale that they are read at.
+struct Shape {
+    name: &'static str,
+    scale: u8,
+    write: fn(u64) -> String,
+}
+
+const SHAPES: [Shape; 4] = [
+    Shape {
+        name: "futures price, 61800.30",
+        scale: 2,
+        write: |r| format!("{}.{:02}", 58_000 + r % 6_000, r >> 20 & 63),
+    },
+    Shape { name: "futures quantity, 2.507", scale: 3, write: |r| format!("{}.{:03}", r % 12, (r >> 20) % 1_000) },
+    Shape {
+        name: "spot price, 61837.63000000",
+        scale: 2,
+        write: |r| format!("{}.{:02}000000", 58_000 + r % 6_000, (r >> 20) % 100),
+    },
+    Shape {
+        name: "spot quantity, 0.00006000",
+        scale: 5,
+        write: |r| format!("{}.{:05}000", if r % 4 == 0 { r % 90 } else { 0 }, (r >> 20) % 100_000),
+    },
+];
+
+/// Decimals of a shape, each with its closing quotation mark, one behind the other; and where each begins and ends.
+fn written(shape: &Shape) -> (Vec<u8>, Vec<(usize, usize)>) {
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let (mut bytes, mut places) = (Vec::new(), Vec::new());
+    for _ in 0..BLOCK {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let from = bytes.len();
+        bytes.extend_from_slice((shape.write)(state).as_bytes());
+        places.push((from, bytes.len()));
+        bytes.extend_from_slice(b"\",");
+    }
+    (bytes, places)
+}
+
+fn decimals(shape: &Shape, rounds: usize) {
+    let (bytes, places) = written(shape);
+    let scale = Scale::new(shape.scale, 255);
+    let text = |&(from, to): &(usize, usize)| std::str::from_utf8(black_box(&bytes[from..to])).expect("ASCII");
+    for place in &places {
+        let ours = quoted(&bytes, place.0, &scale).expect("a decimal").0;
+        let theirs = text(place).parse::<RustDecimal>().expect("a decimal");
+        assert_eq!(RustDecimal::new(ours, u32::from(shape.scale)), theirs, "the same number");
+    }
+    let mut turns = Turns::new([
+        "floor: bytes of the text added up",
+        "tickpath",
+        "tickpath, general parser",
+        "rust_decimal",
+        "rust_decimal, exact",
+        "f64 (inexact)",
+    ]);
+    for _ in 0..rounds {
+        turns.block(BLOCK, |who| {
+            timed(|| {
+                let mut sum = 0u64;
+                for place in &places {
+                    let bits = match who {
+                        0 => bytes[place.0..place.1].iter().map(|&byte| u64::from(byte)).sum(),
+                        1 => quoted(black_box(&bytes), place.0, &scale).expect("a decimal").0 as u64,
+                        2 => {
+                            let number = Decimal::parse(black_box(&bytes[place.0..place.1])).expect("a decimal");
+                            number.at_scale(shape.scale).expect("fits") as u64
+                        }
+                        3 => text(place).parse::<RustDecimal>().expect("a decimal").mantissa() as u64,
+                        4 => RustDecimal::from_str_exact(text(place)).expect("a decimal").mantissa() as u64,
+                        _ => text(place).parse::<f64>().expect("a number").to_bits(),
+                    };
+                    sum ^= black_box(bits);
+                }
+                black_box(sum);
+            })
+        });
+    }
+    println!("\n{}: {} of {} blocks kept", shape.name, turns.kept().len(), turns.blocks());
+    for (who, name) in turns.names().iter().enumerate() {
+        println!("  {name:<34} {:>6.1} ns   {} × tickpath", turns.nanos(who).median, turns.ratio(who, 1));
+    }
+    let best = turns.figure(|times| times[3].min(times[4]) / times[1]);
+    println!("  speed ÷ rust_decimal's faster way: {best}");
+}
+
+fn clocks(rounds: usize) {
+    let tsc = Tsc::new();
+    let mut turns = Turns::new(["floor: a loop", "tickpath: Tsc::read", "Instant::now", "SystemTime::now"]);
+    for _ in 0..rounds {
+        turns.block(BLOCK, |who| {
+            timed(|| {
+                for n in 0..BLOCK {
+                    match who {
+                        0 => _ = black_box(n),
+                        1 => _ = black_box(tsc.read()),
+                        2 => _ = black_box(Instant::now()),
+                        _ => _ = black_box(SystemTime::now()),
+                    }
+                }
+            })
+        });
+    }
+    println!("\na look at a clock: {} of {} blocks kept", turns.kept().len(), turns.blocks());
+    for (who, name) in turns.names().iter().enumerate() {
+        println!("  {name:<34} {:>6.1} ns   {} × tickpath", turns.nanos(who).median, turns.ratio(who, 1));
+    }
+}
+
+fn main() {
+    let rounds = if std::env::args().any(|a| a == "--quick") { 40 } else { 1_000 };
+    for shape in &SHAPES {
+        decimals(shape, rounds);
+    }
+    clocks(rounds);
+}

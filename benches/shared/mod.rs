@@ -1,0 +1,4 @@
+//! What benches and `perf/host` share.
+
+pub mod binance;
+pub mod turns;

@@ -1,0 +1,169 @@
+//! Row 10: each stage measured alone, block by block, on what the stages before it have just made.
+//!
+//! The same work as the fused path does, one stage at a time over a whole block: the decoder, then the market stage over all
+//! inputs of the block, and so on. What fusing costs or saves is the fused path against the sum of these.
+
+use crate::hot::Build;
+use crate::shared::binance::Message;
+use crate::shared::turns::timed;
+use bytemuck::Zeroable;
+use std::hint::black_box;
+use std::sync::Arc;
+use tickpath::config::Mode;
+use tickpath::event::execution::CommandKind;
+use tickpath::event::input::{EpochStart, Input, InputKind};
+use tickpath::event::report::{ExecType, Report};
+use tickpath::event::slot::Slot;
+use tickpath::ring::spsc;
+use tickpath::runtime::group::Stages;
+use tickpath::runtime::outlet::{OrderOutlet, Outgoing, OutletCounters};
+use tickpath::runtime::recovery::{Restored, opening};
+use tickpath::runtime::validate;
+use tickpath::types::ids::SourceId;
+use tickpath::types::price::Qty;
+use tickpath::venue::binance::BinanceDecoder;
+use tickpath::venue::directory::Directory;
+use tickpath::venue::feed::{Decoder, Frame, InputBatch};
+use tickpath::venue::order_entry::OrderEncoder;
+
+/// What is measured alone, in order.
+pub const PARTS: [&str; 7] = ["decode", "to the slot", "market", "feature", "signal", "risk", "execution and encoding"];
+
+/// All stages, driven one after the other over blocks.
+pub struct Alone {
+    decoder: BinanceDecoder,
+    directory: Directory,
+    batch: InputBatch,
+    stages: Stages,
+    outlet: OrderOutlet,
+    orders: spsc::Receiver<Outgoing>,
+    slots: Vec<Slot>,
+    sequence: u64,
+    now: i64,
+    sent: u64,
+}
+
+impl Alone {
+    /// Stages of `build`, opened at `at`.
+    pub fn new(build: &Build, at: i64) -> Self {
+        let config = &build.config;
+        let host = validate::validate(config).expect("the configuration");
+        let stages = validate::stages(config).expect("the stages");
+        let (sender, orders) = spsc::channel(1 << 16);
+        let outlet = OrderOutlet::new(OrderEncoder::new(), host, sender, Arc::new(OutletCounters::default()));
+        let mut alone = Self {
+            decoder: BinanceDecoder::new(Some(build.venue)),
+            directory: Directory::new(config.topology.instruments_max),
+            batch: InputBatch::with_capacity(1 << 14),
+            stages,
+            outlet,
+            orders,
+            slots: vec![Slot::zeroed(); 1 << 13],
+            sequence: 0,
+            now: at,
+            sent: 0,
+        };
+        let epoch = EpochStart { epoch: 1, config_hash: [0; 16], build_hash: [0; 16] };
+        for input in opening(&alone.stages, &Restored::default(), &[], &epoch, Mode::Paper, at) {
+            alone.whole(&input);
+        }
+        alone
+    }
+
+    /// One input through all stages.
+    fn whole(&mut self, input: &Input) {
+        self.sequence += 1;
+        let slot = &mut self.slots[0];
+        slot.input = *input;
+        slot.input.sequence = self.sequence;
+        self.stages.run_whole(slot);
+        Self::out(&mut self.outlet, slot);
+    }
+
+    fn out(outlet: &mut OrderOutlet, slot: &Slot) {
+        if slot.execution.commands_len > 0 {
+            outlet.encode(&slot.input, &slot.risk, &slot.execution);
+            outlet.hand_over();
+        }
+        outlet.observe(&slot.input, &slot.execution);
+    }
+
+    /// A block; gives the nanoseconds of each part.
+    pub fn block(&mut self, block: &[Message]) -> [f64; PARTS.len()] {
+        let mut times = [0.0; PARTS.len()];
+        self.batch.clear();
+        times[0] = timed(|| {
+            for message in block {
+                let frame =
+                    Frame { ts_recv: message.at, source: SourceId::FEED_FIRST, bytes: black_box(&message.bytes) };
+                self.decoder.decode(&frame, &mut self.directory, &mut self.batch).expect("a frame of the venue");
+            }
+        });
+        self.now = block.last().map_or(self.now, |message| message.at);
+        let count = self.batch.len();
+        assert!(count <= self.slots.len(), "{count} inputs of a block");
+        let slots = &mut self.slots[..count];
+        times[1] = timed(|| {
+            const HEADER: usize = core::mem::offset_of!(Input, payload);
+            for (slot, input) in slots.iter_mut().zip(self.batch.as_slice()) {
+                self.sequence += 1;
+                let used = HEADER + usize::from(input.payload_len);
+                bytemuck::bytes_of_mut(&mut slot.input)[..used].copy_from_slice(&bytemuck::bytes_of(input)[..used]);
+                slot.input.sequence = self.sequence;
+            }
+        });
+        let stages = &mut self.stages;
+        times[2] = timed(|| slots.iter_mut().for_each(|slot| stages.market.on_slot(&slot.input, &mut slot.market)));
+        times[3] = timed(|| {
+            slots.iter_mut().for_each(|slot| stages.feature.on_slot(&slot.input, &slot.market, &mut slot.features));
+        });
+        times[4] = timed(|| {
+            for slot in &mut *slots {
+                stages.signal.on_slot(&slot.input, &slot.market, &slot.features, &mut slot.signal);
+            }
+        });
+        times[5] = timed(|| {
+            slots
+                .iter_mut()
+                .for_each(|slot| stages.risk.on_slot(&slot.input, &slot.market, &slot.signal, &mut slot.risk));
+        });
+        times[6] = timed(|| {
+            for slot in &mut *slots {
+                stages.execution.on_slot(&slot.input, &slot.market, &slot.risk, &mut slot.execution);
+                Self::out(&mut self.outlet, slot);
+            }
+        });
+        times
+    }
+
+    /// The venue's answers, as `HotPath::answer` gives them.
+    pub fn answer(&mut self) {
+        while let Some(outgoing) = self.orders.try_recv() {
+            let command = *outgoing.order.command();
+            if command.kind != CommandKind::New.code() {
+                continue;
+            }
+            self.sent += 1;
+            let report = Report {
+                client_order_id: command.client_order_id,
+                venue_order_id: self.sent,
+                trade_id: self.sent,
+                last_px: command.px,
+                last_qty: command.qty,
+                cum_qty: command.qty,
+                leaves_qty: Qty(0),
+                exec_type: ExecType::Trade.code(),
+                side: command.side,
+                ..Report::zeroed()
+            };
+            let mut input = Input::new(InputKind::Report, SourceId::REPORT, command.instrument, self.now, &report);
+            input.trace = outgoing.sequence;
+            self.whole(&input);
+        }
+    }
+
+    /// Orders so far, and inputs.
+    pub fn came(&self) -> (u64, u64) {
+        (self.sent, self.sequence)
+    }
+}
