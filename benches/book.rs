@@ -145,7 +145,8 @@ impl Workload {
                 Side::Buy => book.best_bid_tick(),
                 Side::Sell => book.best_ask_tick(),
             };
-            // It removes what a new best level crosses, so that it can hold less at the touch.
+            // The stream's touch walks, and leaves levels behind that it crosses: ours and the trees show them, theirs moves
+            // the other side's best away from a new level that crosses it.
             println!("  best {side:?}: {ours:?}, hftbacktest {} and {}", best(&hashed), best(&vector));
         }
         println!("{}: {} of {} blocks kept", self.name, turns.kept().len(), turns.blocks());

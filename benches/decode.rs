@@ -84,8 +84,8 @@ fn run(name: &str, venue: VenueKind, frames: &[Message], rounds: usize) {
                 typed!(Fixed, kind, simd_json::serde::from_slice_with_buffers(read, &mut buffers).unwrap())
             }),
             6 => each(block, |kind, bytes| typed!(Fixed, kind, sonic_rs::from_slice(bytes).unwrap())),
-            // SAFETY: the frames are ASCII, as made here or by the venue; checked when they were taken in.
             _ => each(block, |kind, bytes| {
+                // SAFETY: the frames are ASCII, as made here or by the venue; checked when they were taken in.
                 typed!(Fixed, kind, unsafe { sonic_rs::from_slice_unchecked(bytes) }.unwrap())
             }),
         });

@@ -2,7 +2,7 @@
 //!
 //! A machine whose speed drifts treats all contestants of a block alike, so only ratios within one are compared. The first
 //! contestant is the *floor*, whose work never changes in kind; a block in which it was more than a fifth slower or faster
-//! than it mostly is was disturbed from outside, and is dropped for all.
+//! than it mostly is, for the work that it had, is dropped for all: it was disturbed from outside.
 #![allow(dead_code, reason = "each bench uses its part of it")]
 
 use std::time::Instant;
@@ -51,14 +51,19 @@ impl Turns {
 
     /// One block of `items`: every contestant once, in an order that turns with the blocks. `run` is told whose turn it is
     /// and returns the nanoseconds that it took.
-    pub fn block(&mut self, items: usize, mut run: impl FnMut(usize) -> f64) {
+    pub fn block(&mut self, items: usize, run: impl FnMut(usize) -> f64) {
+        self.block_of(items, items, run);
+    }
+
+    /// The same where the floor's work is counted in something else: bytes.
+    pub fn block_of(&mut self, items: usize, floor_items: usize, mut run: impl FnMut(usize) -> f64) {
         let (count, done) = (self.names.len(), self.times[0].len());
         for turn in 0..count {
             // A B C, then C B A, each time begun by another one.
             let at = if done % 2 == 0 { turn } else { count - 1 - turn };
             let who = (at + done / 2) % count;
             let time = run(who);
-            self.times[who].push(time / items as f64);
+            self.times[who].push(time / if who == 0 { floor_items } else { items } as f64);
         }
     }
 

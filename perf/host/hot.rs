@@ -15,9 +15,9 @@ use tickpath::runtime::outlet::Outgoing;
 use tickpath::runtime::recovery::{Restored, opening};
 use tickpath::runtime::sequencer::{Meanwhile, Sequencer};
 use tickpath::runtime::topology::{self, Finish, TopologySetup};
-use tickpath::runtime::{cores, validate};
+use tickpath::runtime::validate;
 use tickpath::types::ids::SourceId;
-use tickpath::types::instrument::VenueKind;
+use tickpath::types::instrument::{Instrument, VenueKind};
 use tickpath::types::price::Qty;
 use tickpath::venue::binance::BinanceDecoder;
 use tickpath::venue::directory::Directory;
@@ -35,8 +35,21 @@ pub struct Build {
     pub config: Config,
     /// Whose frames.
     pub venue: VenueKind,
+    /// What is defined beforehand.
+    pub instruments: Vec<Instrument>,
     /// A folder for the journal; `None` = the recorder keeps none.
     pub journal: Option<std::path::PathBuf>,
+}
+
+impl Build {
+    /// The instruments that are known beforehand.
+    pub fn directory(&self) -> Directory {
+        let mut directory = Directory::new(self.config.topology.instruments_max);
+        for instrument in &self.instruments {
+            directory.define(*instrument).expect("room for it");
+        }
+        directory
+    }
 }
 
 /// What came of a run.
@@ -84,7 +97,7 @@ impl HotPath {
             writer
         });
         let epoch = EpochStart { epoch: 1, config_hash: [0; 16], build_hash: [0; 16] };
-        let inputs = opening(&stages, &Restored::default(), &[], &epoch, Mode::Paper, at);
+        let inputs = opening(&stages, &Restored::default(), &build.instruments, &epoch, Mode::Paper, at);
         let durability = if journal.is_some() { config.journal.durability } else { Durability::None };
         let started = topology::start(TopologySetup {
             host,
@@ -99,14 +112,11 @@ impl HotPath {
             tsc,
         })
         .expect("the threads");
-        if let Some(core) = started.sequencer_core {
-            cores::pin_current(core, "sequencer").expect("a core of its own");
-        }
         let stamps = started.stamps.clone();
         let (front, finish) = started.split();
         let mut path = Self {
             decoder: BinanceDecoder::new(Some(build.venue)),
-            directory: Directory::new(config.topology.instruments_max),
+            directory: build.directory(),
             batch: InputBatch::with_capacity(1024),
             sequencer: front.sequencer,
             orders: front.orders,

@@ -1,63 +1,92 @@
-//! The whole host, measured in process: see `perf/README.md` for the method. Run by `perf/run`.
+//! The whole host, measured in process: see `perf/README.md` for the method.
+//!
+//! `perf/tick [--quick] [--json] [--passes=N]`
 
 #[path = "../../benches/shared/mod.rs"]
 mod shared;
 
+mod cores;
 mod hot;
+mod source;
 mod stages;
 mod tick;
 
+use cores::Cores;
 use hot::Build;
-use shared::binance::{CAPTURES, captured};
-use shared::turns::Turns;
+use serde_json::{Value, json};
+use shared::turns::{Ratio, Turns};
+use source::Source;
+use std::fmt::Write as _;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let passes = arguments.iter().find_map(|a| a.strip_prefix("--passes=")).map_or(6, |n| n.parse().expect("a number"));
-    let profile = arguments.iter().any(|a| a == "--profile");
-    let mut config = tickpath::config::load(None, std::iter::empty()).expect("the default configuration").config;
-    config.topology.placement = "fused".to_owned();
-    for (file, venue) in CAPTURES {
-        let Some(messages) = captured(file) else {
-            println!("{file}: SKIPPED, no capture (TICKPATH_CAPTURES names the folder)");
-            continue;
-        };
-        let build = Build { config: config.clone(), venue, journal: None };
-        if profile {
-            let mut path = hot::HotPath::start(&build, messages[0].at);
-            for block in messages.chunks(tick::BLOCK) {
-                for message in block {
-                    path.tick(message.at, &message.bytes);
-                }
-                path.answer();
-            }
-            println!("{:?}", path.finish());
-            return;
+    let has = |flag: &str| arguments.iter().any(|a| a == flag);
+    let passes = arguments.iter().find_map(|a| a.strip_prefix("--passes=")).map(|n| n.parse().expect("a number"));
+    let passes = passes.unwrap_or(if has("--quick") { 1 } else { 12 });
+    let environment = std::env::vars().filter(|(name, _)| name.starts_with("TICKPATH__"));
+    let mut config = tickpath::config::load(None, environment).expect("the configuration").config;
+    "fused".clone_into(&mut config.topology.placement);
+    let cores = Cores::now();
+    config.topology.cores = Vec::new();
+    config.topology.recorder_core = cores.two.map(|(_, other)| other);
+    let mut facts = Vec::new();
+    for source in source::all(if has("--quick") { 20_000 } else { 100_000 }) {
+        let (text, fact) = decisions(&config, &source, &cores, passes);
+        if !has("--json") {
+            println!("{text}");
         }
-        let mut turns = Turns::new(tick::CONTESTANTS);
-        let mut parts = Turns::new(std::iter::once("fused, no stamps").chain(stages::PARTS));
-        for _ in 0..passes {
-            let (stamped, bare) = tick::pass(&build, &messages, &mut turns, &mut parts);
-            assert_eq!((stamped.orders, stamped.inputs), (bare.orders, bare.inputs), "stamps change nothing");
-        }
-        println!("\n{file}: {} of {} blocks kept", turns.kept().len(), turns.blocks());
-        for (who, name) in turns.names().iter().enumerate() {
-            println!(
-                "  {name:<40} {:>8.1} ns   {} × tickpath",
-                turns.nanos(who).median,
-                turns.ratio(who, tick::STAMPED)
-            );
-        }
-        println!("  each stage alone: {} of {} blocks kept", parts.kept().len(), parts.blocks());
-        for (who, name) in parts.names().iter().enumerate() {
-            println!("    {name:<38} {:>8.1} ns   {} × fused", parts.nanos(who).median, parts.ratio(who, 0));
-        }
-        println!(
-            "  fused ÷ sum of the stages alone: {}",
-            parts.figure(|times| times[0] / times[1..].iter().sum::<f64>())
-        );
-        let best = |times: &[f64]| tick::SERDE.map(|who| times[who]).fold(f64::MAX, f64::min);
-        println!("  tickpath ÷ best serde_json: {}", turns.figure(|times| times[tick::STAMPED] / best(times)));
-        println!("  without stamps ÷ best serde_json: {}", turns.figure(|times| times[tick::BARE] / best(times)));
+        facts.push(fact);
     }
+    if has("--json") {
+        println!("{}", json!({ "passes": passes, "decisions": facts }));
+    }
+}
+
+/// Whole decisions beside others' decoding, and each stage alone, over one source.
+fn decisions(config: &tickpath::config::Config, source: &Source, cores: &Cores, passes: usize) -> (String, Value) {
+    let build =
+        Build { config: config.clone(), venue: source.venue, instruments: source.instruments.clone(), journal: None };
+    let mut turns = Turns::new(tick::CONTESTANTS);
+    let mut parts = Turns::new([tick::CONTESTANTS[0], "fused, no stamps"].into_iter().chain(stages::PARTS));
+    let mut orders = 0;
+    for _ in 0..passes {
+        orders = tick::pass(&build, &source.messages, cores, &mut turns, &mut parts).orders;
+    }
+    let best = |times: &[f64]| tick::SERDE.map(|who| times[who]).fold(f64::MAX, f64::min);
+    let figures: [(&str, Ratio); 4] = [
+        ("bytes to order ÷ serde_json's fastest typed decode", turns.figure(|t| t[tick::STAMPED] / best(t))),
+        ("the same without stamps", turns.figure(|t| t[tick::BARE] / best(t))),
+        ("without stamps ÷ the fastest typed decode here", {
+            turns.figure(|t| t[tick::BARE] / t[tick::SERDE.start..].iter().copied().fold(f64::MAX, f64::min))
+        }),
+        ("fused ÷ sum of the stages alone", parts.figure(|t| t[1] / t[2..].iter().sum::<f64>())),
+    ];
+    let mut text = format!(
+        "\n{}: {} messages, {orders} orders a pass; {} of {} blocks of {} kept\n",
+        source.name,
+        source.messages.len(),
+        turns.kept().len(),
+        turns.blocks(),
+        tick::BLOCK
+    );
+    let mut list = |turns: &Turns, to: usize, name: &str| {
+        for (who, contestant) in turns.names().iter().enumerate() {
+            let (nanos, ratio) = (turns.nanos(who).median, turns.ratio(who, to));
+            writeln!(text, "  {contestant:<40} {nanos:>8.1} ns   {ratio} × {name}").expect("a string takes it");
+        }
+    };
+    list(&turns, tick::STAMPED, "tickpath");
+    list(&parts, 1, "fused");
+    for (name, ratio) in &figures {
+        writeln!(text, "  {name}: {ratio}").expect("a string takes it");
+    }
+    let told = |ratio: &Ratio| json!({ "median": ratio.median, "low": ratio.low, "high": ratio.high });
+    let fact = json!({
+        "source": source.name, "messages": source.messages.len(), "orders": orders,
+        "blocks": turns.blocks(), "kept": turns.kept().len(),
+        "figures": figures.iter().map(|(name, ratio)| (*name, told(ratio))).collect::<std::collections::BTreeMap<_, _>>(),
+        "nanos": turns.names().iter().enumerate().map(|(who, name)| (name.clone(), told(&turns.nanos(who)))).collect::<std::collections::BTreeMap<_, _>>(),
+        "stages": parts.names().iter().enumerate().map(|(who, name)| (name.clone(), told(&parts.nanos(who)))).collect::<std::collections::BTreeMap<_, _>>(),
+    });
+    (text, fact)
 }

@@ -1,5 +1,6 @@
-//! Rows 10 and 11: a whole decision, from raw bytes to the encoded order, beside others' decoding of the same bytes alone.
+//! A whole decision, from raw bytes to the encoded order, beside others' decoding of the same bytes alone.
 
+use crate::cores::Cores;
 use crate::hot::{Build, Came, HotPath};
 use crate::shared::binance::{Fixed, Kind, Message};
 use crate::shared::turns::{Turns, timed};
@@ -7,19 +8,21 @@ use crate::stages::Alone;
 use crate::typed;
 use std::hint::black_box;
 
-/// Messages of a block: less than the ring has slots, so that the recorder holds up nobody within one.
+/// Messages of a block: their inputs are fewer than the ring's watermark, so that the recorder holds up nobody within one.
 pub const BLOCK: usize = 1024;
 
 /// What takes part, the floor first.
-pub const CONTESTANTS: [&str; 8] = [
-    "floor: copy of the bytes",
+pub const CONTESTANTS: [&str; 10] = [
+    "floor: copy of a byte",
     "tickpath: bytes to order",
     "tickpath: bytes to order, no stamps",
     "serde_json typed, integers",
     "serde_json typed, f64",
     "serde_json typed, rust_decimal",
     "simd-json typed, integers",
+    "simd-json typed, f64",
     "sonic-rs typed, integers",
+    "sonic-rs typed, f64",
 ];
 /// Places of the above.
 pub const STAMPED: usize = 1;
@@ -29,11 +32,16 @@ pub const BARE: usize = 2;
 pub const SERDE: std::ops::Range<usize> = 3..6;
 
 /// One pass over all `messages`, into `turns`.
-pub fn pass(build: &Build, messages: &[Message], turns: &mut Turns, parts: &mut Turns) -> (Came, Came) {
+///
+/// # Panics
+/// If the decisions are not the same, whichever way they were made.
+pub fn pass(build: &Build, messages: &[Message], cores: &Cores, turns: &mut Turns, parts: &mut Turns) -> Came {
     let mut bare = build.clone();
     bare.config.topology.stamps = false;
     let at = messages[0].at - 1_000_000;
+    cores.free();
     let mut paths = [HotPath::start(build, at), HotPath::start(&bare, at)];
+    cores.pin();
     let mut alone = Alone::new(&bare, at);
     let mut copy = vec![0u8; 1 << 20];
     let mut scratch = Vec::with_capacity(1 << 20);
@@ -43,15 +51,16 @@ pub fn pass(build: &Build, messages: &[Message], turns: &mut Turns, parts: &mut 
         if known < BLOCK {
             // The end of the capture, or a snapshot, which the others do not read: taken in, and not timed.
             for path in &mut paths {
-                path.settle();
                 run(path, block);
                 path.answer();
+                path.settle();
             }
             alone.block(block);
             alone.answer();
             continue;
         }
-        turns.block(block.len(), |who| match who {
+        let bytes = block.iter().map(|message| message.bytes.len()).sum();
+        turns.block_of(block.len(), bytes, |who| match who {
             0 => timed(|| {
                 for message in block {
                     let bytes = black_box(message.bytes.as_slice());
@@ -61,9 +70,10 @@ pub fn pass(build: &Build, messages: &[Message], turns: &mut Turns, parts: &mut 
             }),
             STAMPED | BARE => {
                 let path = &mut paths[who - 1];
-                path.settle();
                 let time = timed(|| run(path, block));
                 path.answer();
+                // What the other threads have left to do is nobody else's time.
+                path.settle();
                 time
             }
             3 => each(block, |kind, bytes| typed!(Fixed, kind, serde_json::from_slice(bytes).unwrap())),
@@ -76,17 +86,25 @@ pub fn pass(build: &Build, messages: &[Message], turns: &mut Turns, parts: &mut 
                 let read = &mut scratch;
                 typed!(Fixed, kind, simd_json::serde::from_slice_with_buffers(read, &mut buffers).unwrap())
             }),
-            _ => each(block, |kind, bytes| typed!(Fixed, kind, sonic_rs::from_slice(bytes).unwrap())),
+            7 => each(block, |kind, bytes| {
+                scratch.clear();
+                scratch.extend_from_slice(bytes);
+                let read = &mut scratch;
+                typed!(f64, kind, simd_json::serde::from_slice_with_buffers(read, &mut buffers).unwrap())
+            }),
+            8 => each(block, |kind, bytes| typed!(Fixed, kind, sonic_rs::from_slice(bytes).unwrap())),
+            _ => each(block, |kind, bytes| typed!(f64, kind, sonic_rs::from_slice(bytes).unwrap())),
         });
         // The fused path has just done this block; the stages alone do it now.
-        let mut times = vec![turns.last(BARE)];
+        let mut times = vec![turns.last(0), turns.last(BARE)];
         times.extend(alone.block(block).map(|time| time / block.len() as f64));
         parts.take(&times);
         alone.answer();
     }
     let [stamped, bare] = paths.map(HotPath::finish);
-    assert_eq!(alone.came(), (bare.orders, bare.inputs), "the same decisions, stage by stage");
-    (stamped, bare)
+    assert_eq!(stamped, bare, "stamps change nothing");
+    assert_eq!(alone.came(), bare, "the same decisions, stage by stage");
+    bare
 }
 
 #[inline(always)]

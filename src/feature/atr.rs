@@ -2,7 +2,7 @@
 
 use super::Feature;
 use super::indicator::atr::Atr as Core;
-use super::tick::{Interval, Tick, check_period};
+use super::tick::{Interval, Tick, check_period, wakes};
 use serde::{Deserialize, Serialize};
 
 /// How true ranges are averaged.
@@ -44,6 +44,7 @@ pub struct Atr {
 impl Feature for Atr {
     type Params = Params;
     const NEEDS_BOOK: bool = false;
+    const WAKES: u8 = wakes::BAR;
 
     fn new(params: &Params) -> Result<Self, String> {
         check_period("period", params.period)?;

@@ -1,7 +1,7 @@
 //! Hot: volume-weighted average over bars.
 
 use super::Feature;
-use super::tick::{Interval, Tick, check_period};
+use super::tick::{Interval, Tick, check_period, wakes};
 use crate::event::market::Candle;
 use crate::types::price::pow10;
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,7 @@ pub struct BarVwap {
 impl Feature for BarVwap {
     type Params = Params;
     const NEEDS_BOOK: bool = false;
+    const WAKES: u8 = wakes::BAR;
 
     fn new(params: &Params) -> Result<Self, String> {
         check_period("period", params.period)?;

@@ -2,7 +2,7 @@
 
 use super::Feature;
 use super::indicator::bands::Bands;
-use super::tick::{Interval, Tick, check_period};
+use super::tick::{Interval, Tick, check_period, wakes};
 use serde::{Deserialize, Serialize};
 
 /// What is given.
@@ -53,6 +53,7 @@ pub struct Bollinger {
 impl Feature for Bollinger {
     type Params = Params;
     const NEEDS_BOOK: bool = false;
+    const WAKES: u8 = wakes::BAR;
 
     fn new(params: &Params) -> Result<Self, String> {
         check_period("period", params.period)?;

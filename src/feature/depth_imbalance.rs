@@ -1,7 +1,7 @@
 //! Hot: imbalance of the quantities in the best levels.
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
 use super::top_imbalance::imbalance;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,7 @@ pub struct DepthImbalance {
 impl Feature for DepthImbalance {
     type Params = Params;
     const NEEDS_BOOK: bool = true;
+    const WAKES: u8 = wakes::BOOK;
 
     fn new(params: &Params) -> Result<Self, String> {
         match params.levels {

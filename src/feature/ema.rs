@@ -2,7 +2,7 @@
 
 use super::Feature;
 use super::indicator::ema::Ema as Core;
-use super::tick::{Interval, Tick, check_period};
+use super::tick::{Interval, Tick, check_period, wakes};
 use serde::{Deserialize, Serialize};
 
 /// `kind = "ema"`.
@@ -32,6 +32,7 @@ pub struct Ema {
 impl Feature for Ema {
     type Params = Params;
     const NEEDS_BOOK: bool = false;
+    const WAKES: u8 = wakes::BAR;
 
     fn new(params: &Params) -> Result<Self, String> {
         check_period("period", params.period)?;

@@ -1,7 +1,7 @@
 //! Hot: exponentially weighted return of the mid, at irregular times.
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
 use crate::types::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,7 @@ pub struct EwmaReturn {
 impl Feature for EwmaReturn {
     type Params = Params;
     const NEEDS_BOOK: bool = true;
+    const WAKES: u8 = wakes::BOOK;
 
     fn new(params: &Params) -> Result<Self, String> {
         if !(1..=86_400_000).contains(&params.tau_ms) {

@@ -2,7 +2,7 @@
 
 use super::Feature;
 use super::indicator::macd::Macd as Core;
-use super::tick::{Interval, Tick, check_period};
+use super::tick::{Interval, Tick, check_period, wakes};
 use serde::{Deserialize, Serialize};
 
 /// What is given; all are differences of prices.
@@ -50,6 +50,7 @@ pub struct Macd {
 impl Feature for Macd {
     type Params = Params;
     const NEEDS_BOOK: bool = false;
+    const WAKES: u8 = wakes::BAR;
 
     fn new(params: &Params) -> Result<Self, String> {
         check_period("fast", params.fast)?;

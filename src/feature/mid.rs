@@ -1,7 +1,7 @@
 //! Hot: the mid price.
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
 use serde::{Deserialize, Serialize};
 
 /// `kind = "mid"`; no parameters.
@@ -18,6 +18,7 @@ pub struct Mid {
 impl Feature for Mid {
     type Params = Params;
     const NEEDS_BOOK: bool = true;
+    const WAKES: u8 = wakes::BOOK;
 
     fn new(_: &Params) -> Result<Self, String> {
         Ok(Self { value: None })

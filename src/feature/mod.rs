@@ -20,6 +20,7 @@
 //!   the earlier state, so that the jump is passed over, and goes on warm.
 //! - Features of trades or bars do not look at the book. Trade windows start anew at a gap, since trades may be missing.
 //! - Time is `ts_recv`, made to never go back within an instrument.
+//! - A feature is asked only where an input brings what can change it ([`Feature::WAKES`]); else its last value stands.
 //! - NaN and infinities are "not warm", and the value is then 0.
 //! - A finer definition multiplies integers that are held; one that no longer fits starts that feature anew.
 //!
@@ -67,8 +68,9 @@ pub use stage::FeatureStage;
 
 #[cfg(doc)]
 use crate::event::market::MarketSection;
+use crate::types::time::UnixNanos;
 use serde::{Serialize, de::DeserializeOwned};
-use tick::Tick;
+use tick::{Tick, wakes};
 
 /// One feature of one instrument: its state and how an input changes it.
 pub trait Feature: Clone + Sized {
@@ -78,6 +80,10 @@ pub trait Feature: Clone + Sized {
     /// Whether the value says something about the book, and so is warm only where the market is tradable.
     const NEEDS_BOOK: bool;
 
+    /// What can change it, as bits of [`wakes`]: with a tick that brings nothing of that, [`on_tick`](Self::on_tick) would
+    /// change nothing and return `false`, so it is not called. Unless a feature says so, anything can.
+    const WAKES: u8 = wakes::ALL;
+
     /// A cold feature. The error says which parameter is wrong and what is allowed.
     fn new(params: &Self::Params) -> Result<Self, String>;
 
@@ -86,6 +92,11 @@ pub trait Feature: Clone + Sized {
 
     /// The value, or `None` while it is not warm or not defined.
     fn value(&self) -> Option<f64>;
+
+    /// For [`wakes::TIME`]: before this time no tick changes it that brings nothing else. Told after each tick that it took in.
+    fn wakes_at(&self) -> UnixNanos {
+        UnixNanos::MIN
+    }
 
     /// Multiplies held integers: prices by 10^`px_finer_by`, quantities by 10^`qty_finer_by`. `false` if one no longer
     /// fits; the stage then starts the feature anew.
@@ -128,9 +139,24 @@ macro_rules! registry {
                 }
             }
 
-            #[inline]
+            // Not inlined: what one feature wants of the tick would be computed for all, whichever are asked.
+            #[inline(never)]
             pub(crate) fn step(&mut self, tick: &Tick<'_>) -> Step {
                 match self { $( Self::$kind(feature) => step(feature, tick), )+ }
+            }
+
+            /// [`Feature::WAKES`]; and the book, where its being tradable or not decides whether there is a value.
+            pub(crate) fn wakes(&self) -> u8 {
+                const fn all<F: Feature>() -> u8 {
+                    if F::NEEDS_BOOK { F::WAKES | wakes::BOOK } else { F::WAKES }
+                }
+                match self { $( Self::$kind(_) => const { all::<$feature>() }, )+ }
+            }
+
+            /// [`Feature::wakes_at`].
+            #[inline]
+            pub(crate) fn wakes_at(&self) -> UnixNanos {
+                match self { $( Self::$kind(feature) => feature.wakes_at(), )+ }
             }
 
             pub(crate) fn rescale(&mut self, px_finer_by: u8, qty_finer_by: u8) -> bool {

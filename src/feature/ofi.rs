@@ -1,11 +1,13 @@
 //! Hot: order flow imbalance (Cont, Kukanov & Stoikov 2014, J. Financial Econometrics 12(1)).
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
 use super::window::Window;
 use crate::event::input::Level;
 use crate::types::decimal::rescale;
 use crate::types::price::{Px, Qty};
+use crate::types::time::UnixNanos;
+use crate::types::wide::to_f64;
 use serde::{Deserialize, Serialize};
 
 /// What OFI is expressed in.
@@ -61,6 +63,7 @@ pub(crate) fn event((bid0, ask0): (Level, Level), (bid, ask): (Level, Level)) ->
 impl Feature for Ofi {
     type Params = Params;
     const NEEDS_BOOK: bool = true;
+    const WAKES: u8 = wakes::BOOK | wakes::TIME;
 
     fn new(params: &Params) -> Result<Self, String> {
         Ok(Self { unit: params.unit, last: None, window: Window::of_ms(params.window_ms)?, value: None })
@@ -94,9 +97,9 @@ impl Feature for Ofi {
         let warm = self.window.is_full(tick.now);
         if warm && (changed || !was_warm) {
             self.value = self.window.sums().and_then(|[flow, depth, events]| match self.unit {
-                Unit::Qty => Some(flow as f64 / tick.qty_unit()),
+                Unit::Qty => Some(to_f64(flow) / tick.qty_unit()),
                 Unit::Depth if events == 0 => Some(0.0),
-                Unit::Depth => (depth > 0).then(|| flow as f64 * 2.0 * events as f64 / depth as f64),
+                Unit::Depth => (depth > 0).then(|| to_f64(flow) * 2.0 * to_f64(events) / to_f64(depth)),
             });
             return true;
         }
@@ -106,6 +109,16 @@ impl Feature for Ofi {
     #[inline]
     fn value(&self) -> Option<f64> {
         self.value
+    }
+
+    fn wakes_at(&self) -> UnixNanos {
+        match (self.last, self.value) {
+            // Time passes only from a book on.
+            (None, _) => UnixNanos::MAX,
+            // The end of its first window can come with any tick.
+            (Some(_), None) => UnixNanos::MIN,
+            (Some(_), Some(_)) => self.window.end(),
+        }
     }
 
     fn rescale(&mut self, px_finer_by: u8, qty_finer_by: u8) -> bool {

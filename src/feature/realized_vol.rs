@@ -1,7 +1,7 @@
 //! Hot: realised volatility of the mid.
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
 use crate::types::time::{NO_TIME, Nanos, UnixNanos};
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,7 @@ impl RealizedVol {
 impl Feature for RealizedVol {
     type Params = Params;
     const NEEDS_BOOK: bool = true;
+    const WAKES: u8 = wakes::BOOK | wakes::TIME;
 
     fn new(params: &Params) -> Result<Self, String> {
         if !(1..=3_600_000).contains(&params.sample_ms) {
@@ -133,6 +134,10 @@ impl Feature for RealizedVol {
     #[inline]
     fn value(&self) -> Option<f64> {
         self.value
+    }
+
+    fn wakes_at(&self) -> UnixNanos {
+        if self.next == NO_TIME { UnixNanos::MAX } else { self.next }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Feature;
 use super::indicator::rsi::Rsi as Core;
-use super::tick::{Interval, Tick, check_period};
+use super::tick::{Interval, Tick, check_period, wakes};
 use serde::{Deserialize, Serialize};
 
 /// `kind = "rsi"`.
@@ -31,6 +31,7 @@ pub struct Rsi {
 impl Feature for Rsi {
     type Params = Params;
     const NEEDS_BOOK: bool = false;
+    const WAKES: u8 = wakes::BAR;
 
     fn new(params: &Params) -> Result<Self, String> {
         check_period("period", params.period)?;

@@ -2,7 +2,7 @@
 
 use super::Feature;
 use super::indicator::sma::Sma as Core;
-use super::tick::{Interval, Tick, check_period};
+use super::tick::{Interval, Tick, check_period, wakes};
 use serde::{Deserialize, Serialize};
 
 /// `kind = "sma"`.
@@ -32,6 +32,7 @@ pub struct Sma {
 impl Feature for Sma {
     type Params = Params;
     const NEEDS_BOOK: bool = false;
+    const WAKES: u8 = wakes::BAR;
 
     fn new(params: &Params) -> Result<Self, String> {
         check_period("period", params.period)?;

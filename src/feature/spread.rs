@@ -1,7 +1,8 @@
 //! Hot: the quoted spread, ask − bid.
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
+use crate::types::wide::to_f64;
 use serde::{Deserialize, Serialize};
 
 /// What the spread is expressed in.
@@ -33,6 +34,7 @@ pub struct Spread {
 impl Feature for Spread {
     type Params = Params;
     const NEEDS_BOOK: bool = true;
+    const WAKES: u8 = wakes::BOOK;
 
     fn new(params: &Params) -> Result<Self, String> {
         Ok(Self { unit: params.unit, value: None })
@@ -44,7 +46,7 @@ impl Feature for Spread {
             self.value = None;
         } else if tick.book_fresh {
             let units = i128::from(tick.market.ask.px.0) - i128::from(tick.market.bid.px.0);
-            let spread = units as f64 / tick.px_unit();
+            let spread = to_f64(units) / tick.px_unit();
             self.value = match self.unit {
                 Unit::Price => Some(spread),
                 Unit::Bps => (tick.mid > 0.0).then(|| spread / tick.mid * 1e4),

@@ -1,8 +1,8 @@
 //! Hot: the feature stage.
 
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
 use super::{AnyFeature, Config, ConfigError};
-use crate::event::feature::FeatureSection;
+use crate::event::feature::{FEATURES_MAX, FeatureSection};
 use crate::event::input::{Input, InputKind};
 use crate::event::market::MarketSection;
 use crate::types::time::{NO_TIME, UnixNanos};
@@ -16,6 +16,15 @@ struct Lane {
     now: UnixNanos,
     /// A fresh book was taken in since the market became tradable.
     seen_book: bool,
+    /// Whether the market was tradable with the last input; `None`: all features are to be asked, whatever comes.
+    was_tradable: Option<bool>,
+    /// What the features said last, as the section has it.
+    values: [f64; FEATURES_MAX],
+    warm: u64,
+    /// From when on each feature is to be asked since time has passed; `UnixNanos::MAX` for those that time does not change.
+    wake_at: [UnixNanos; FEATURES_MAX],
+    /// Not later than the least of them.
+    next_wake: UnixNanos,
     /// Scales of the integers that the features hold.
     price_decimals: u8,
     qty_decimals: u8,
@@ -29,6 +38,8 @@ pub struct FeatureStage {
     names: Vec<String>,
     /// A cold copy of each feature.
     cold: Box<[AnyFeature]>,
+    /// Which features what an input brings can change, by the bits of `wakes`; time has one of its own.
+    woken: [u64; 1 << 4],
     /// By instrument id.
     lanes: Box<[Option<Lane>]>,
 }
@@ -40,8 +51,13 @@ impl FeatureStage {
     /// [`ConfigError`], if the configuration asks for something that is not there or not allowed.
     pub fn new(config: &Config, instruments_max: usize) -> Result<Self, ConfigError> {
         let (names, cold) = config.build()?;
+        let wakes = |bits: u8| {
+            let woken = cold.iter().enumerate().filter(|(_, feature)| feature.wakes() & bits != 0);
+            woken.fold(0, |all, (index, _)| all | 1 << index)
+        };
         Ok(Self {
             names,
+            woken: core::array::from_fn(|bits| wakes(bits as u8)),
             cold: cold.into_boxed_slice(),
             lanes: (0..instruments_max).map(|_| None).collect::<Vec<_>>().into_boxed_slice(),
         })
@@ -72,14 +88,22 @@ impl FeatureStage {
         let tick = Tick::new(input, market, lane.now, lane.seen_book);
         lane.seen_book = tick.tradable && (lane.seen_book || tick.book_fresh);
 
-        for (index, (feature, value)) in lane.features.iter_mut().zip(&mut out.values).enumerate() {
-            let step = feature.step(&tick);
-            if let Some(warm) = step.value {
-                *value = warm;
-                out.warm |= 1 << index;
-            }
-            out.updated |= u64::from(step.updated) << index;
+        let timed = self.woken[usize::from(wakes::TIME)];
+        let mut awake = match lane.was_tradable {
+            Some(was_tradable) => self.woken[usize::from(tick.brings(was_tradable) & wakes::ALL)],
+            None => self.woken[usize::from(wakes::ALL)],
+        };
+        if lane.now >= lane.next_wake {
+            awake |= lane.due();
         }
+        lane.was_tradable = Some(tick.tradable);
+        while awake != 0 {
+            let index = awake.trailing_zeros() as usize;
+            awake &= awake - 1;
+            lane.ask(index, &tick, timed >> index & 1 == 1, &mut out.updated);
+        }
+        out.values[..self.names.len()].copy_from_slice(&lane.values[..self.names.len()]);
+        out.warm = lane.warm;
     }
 }
 
@@ -90,8 +114,46 @@ impl Lane {
             features: cold.into(),
             now: NO_TIME,
             seen_book: false,
+            was_tradable: None,
+            values: [0.0; FEATURES_MAX],
+            warm: 0,
+            wake_at: core::array::from_fn(|index| match cold.get(index) {
+                Some(feature) if feature.wakes() & wakes::TIME != 0 => UnixNanos::MIN,
+                _ => UnixNanos::MAX,
+            }),
+            next_wake: UnixNanos::MIN,
             price_decimals: market.price_decimals,
             qty_decimals: market.qty_decimals,
+        }
+    }
+
+    /// The features that time changes now.
+    fn due(&mut self) -> u64 {
+        self.next_wake = UnixNanos::MAX;
+        let mut due = 0;
+        for (index, at) in self.wake_at.iter().take(self.features.len()).enumerate() {
+            if self.now >= *at {
+                due |= 1 << index;
+            } else {
+                self.next_wake = self.next_wake.min(*at);
+            }
+        }
+        due
+    }
+
+    /// Shows the tick to a feature, and keeps what it says; and, if it is `timed`, when it is to be asked again.
+    #[inline]
+    fn ask(&mut self, index: usize, tick: &Tick<'_>, timed: bool, updated: &mut u64) {
+        let (Some(feature), Some(wake_at)) = (self.features.get_mut(index), self.wake_at.get_mut(index)) else {
+            return;
+        };
+        let step = feature.step(tick);
+        self.values[index] = step.value.unwrap_or(0.0);
+        self.warm = self.warm & !(1 << index) | u64::from(step.value.is_some()) << index;
+        *updated |= u64::from(step.updated) << index;
+        if timed {
+            *wake_at = feature.wakes_at();
+            self.next_wake = self.next_wake.min(*wake_at);
         }
     }
 
@@ -108,6 +170,7 @@ impl Lane {
         }
         self.price_decimals = market.price_decimals;
         self.qty_decimals = market.qty_decimals;
+        self.was_tradable = None;
     }
 }
 
@@ -137,6 +200,18 @@ mod tests {
         [[features]]\nname='b'\nkind='bollinger'\nperiod=3\noutput='percent_b'
         [[features]]\nname='bandwidth'\nkind='bollinger'\nperiod=3\noutput='bandwidth'
         [[features]]\nkind='bar_vwap'\nperiod=3";
+
+    /// What the standard set does not have: other outputs, windows and intervals.
+    const OTHERS: &str = "
+        [[features]]\nname='day'\nkind='vwap'\nwindow_ms=0
+        [[features]]\nname='short'\nkind='vwap'\nwindow_ms=700
+        [[features]]\nkind='ofi'\nunit='qty'\nwindow_ms=900
+        [[features]]\nkind='trade_flow'\noutput='qty'\nwindow_ms=1100
+        [[features]]\nkind='depth_imbalance'\nlevels=10
+        [[features]]\nkind='realized_vol'\nsample_ms=130\nsamples=3
+        [[features]]\nkind='ewma_return'\ntau_ms=300
+        [[features]]\nkind='rsi'\ninterval='1m'\nperiod=2
+        [[features]]\nkind='ema'\ninterval='5m'\nperiod=2";
 
     fn warm_bars() -> Scene {
         let mut scene = Scene::new(BARS);
@@ -260,17 +335,26 @@ mod tests {
         proptest::collection::vec((kind, ms, bits, proptest::array::uniform8(number), 0u8..8), 1..120)
     }
 
+    /// A stage whose features are all asked with every input.
+    fn wakeful(mut scene: Scene) -> Scene {
+        scene.stage.woken = [u64::MAX >> (64 - scene.stage.names.len()); 1 << 4];
+        scene
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         /// Whatever comes: finite, zero where not warm (`Scene::step` checks both), nothing of an untradable book, and
         /// the same again from the same inputs.
         #[test]
         fn whatever_comes_is_finite_and_repeatable(slots in slots()) {
+            // Beside each, one that asks all its features with every input; with sets of other features, too.
             let (mut one, mut two) = (Scene::new(""), Scene::new(""));
+            let mut more = [BARS, OTHERS].map(|set| [Scene::new(set), wakeful(Scene::new(set))]);
+            let mut all = wakeful(Scene::new(""));
             prop_assert!(one.stage.names().len() <= FEATURES_MAX);
             let book: u64 = 0b0111_1111_1111 & !(1 << 8);
             for (kind, ms, bits, n, mask) in slots {
-                for scene in [&mut one, &mut two] {
+                for scene in [&mut one, &mut two, &mut all].into_iter().chain(more.iter_mut().flatten()) {
                     scene.input.kind = kind;
                     scene.input.ts_recv = scene.input.ts_recv.wrapping_add(ms.wrapping_mul(1_000_000));
                     scene.input.flags = mask;
@@ -294,6 +378,12 @@ mod tests {
                 }
                 let (a, b) = (one.step(), two.step());
                 prop_assert_eq!(bytemuck::bytes_of(&a), bytemuck::bytes_of(&b));
+                let c = all.step();
+                prop_assert_eq!(bytemuck::bytes_of(&a), bytemuck::bytes_of(&c), "asked or not: the same");
+                for [some, all] in &mut more {
+                    let (some, all) = (some.step(), all.step());
+                    prop_assert_eq!(bytemuck::bytes_of(&some), bytemuck::bytes_of(&all), "asked or not: the same");
+                }
                 if !one.market.is_tradable() {
                     prop_assert_eq!(a.warm & book, 0);
                 }

@@ -32,6 +32,20 @@ pub enum Interval {
     Hour = 3,
 }
 
+/// What a tick can bring that changes a feature, as bits of [`Feature::WAKES`](super::Feature::WAKES).
+pub mod wakes {
+    /// The book changed, paused or broke, or became tradable or not.
+    pub const BOOK: u8 = 1;
+    /// A trade that counts, or a gap.
+    pub const TRADE: u8 = 1 << 1;
+    /// A candle closed.
+    pub const BAR: u8 = 1 << 2;
+    /// Time alone; then [`Feature::wakes_at`](super::Feature::wakes_at) says when.
+    pub const TIME: u8 = 1 << 3;
+    /// Anything.
+    pub const ALL: u8 = BOOK | TRADE | BAR | TIME;
+}
+
 /// One input of one instrument, with what several features need of it computed once.
 #[derive(Clone, Copy, Debug)]
 pub struct Tick<'a> {
@@ -53,11 +67,11 @@ pub struct Tick<'a> {
     pub traded: bool,
     /// A gap was found with this input.
     pub gap: bool,
-    /// Best bid as a float; meaningful where tradable.
+    /// Best bid as a float; meaningful where the book is fresh.
     pub bid: f64,
-    /// Best ask as a float; meaningful where tradable.
+    /// Best ask as a float; meaningful where the book is fresh.
     pub ask: f64,
-    /// (bid + ask) ÷ 2; meaningful where tradable.
+    /// (bid + ask) ÷ 2; meaningful where the book is fresh.
     pub mid: f64,
 }
 
@@ -68,15 +82,16 @@ impl<'a> Tick<'a> {
         const BREAKS: u32 = flags::GAP | flags::BECAME_INVALID | flags::BECAME_VALID;
         let tradable = market.is_tradable();
         let complete = input.is_last();
-        let bid = market.bid.px.to_f64(market.price_decimals);
-        let ask = market.ask.px.to_f64(market.price_decimals);
+        let changed = !seen_book || market.flags & (flags::BBO_CHANGED | flags::BOOK_UPDATED) != 0;
+        let book_fresh = tradable && complete && changed;
+        // Two divisions, which only a fresh book is worth.
+        let px = |px: Px| if book_fresh { px.to_f64(market.price_decimals) } else { 0.0 };
+        let (bid, ask) = (px(market.bid.px), px(market.ask.px));
         Self {
             market,
             now,
             tradable,
-            book_fresh: tradable
-                && complete
-                && (!seen_book || market.flags & (flags::BBO_CHANGED | flags::BOOK_UPDATED) != 0),
+            book_fresh,
             book_paused: complete && !tradable,
             book_broken: market.flags & flags::VALID == 0 || market.flags & BREAKS != 0,
             traded: market.flags & flags::TRADED != 0 && market.last.qty.0 > 0,
@@ -85,6 +100,15 @@ impl<'a> Tick<'a> {
             ask,
             mid: (bid + ask) * 0.5,
         }
+    }
+
+    /// What the tick brings, but for time: bits of [`wakes`]. `was_tradable`: [`tradable`](Self::tradable) of the tick before.
+    #[inline]
+    pub fn brings(&self, was_tradable: bool) -> u8 {
+        let book = self.book_fresh || self.book_paused || self.book_broken || self.tradable != was_tradable;
+        let bar = self.market.flags & flags::CANDLE_CLOSED != 0;
+        let bit = |holds: bool, bit: u8| if holds { bit } else { 0 };
+        bit(book, wakes::BOOK) | bit(self.traded || self.gap, wakes::TRADE) | bit(bar, wakes::BAR)
     }
 
     /// 10^price_decimals: how many price units are one.

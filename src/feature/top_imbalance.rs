@@ -1,7 +1,8 @@
 //! Hot: imbalance of the quantities at the best bid and ask.
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
+use crate::types::wide::to_f64;
 use serde::{Deserialize, Serialize};
 
 /// `kind = "top_imbalance"`; no parameters.
@@ -20,12 +21,13 @@ pub struct TopImbalance {
 pub(crate) fn imbalance(bid: i64, ask: i64) -> Option<f64> {
     let (bid, ask) = (i128::from(bid), i128::from(ask));
     let sum = bid + ask;
-    (bid >= 0 && ask >= 0 && sum > 0).then(|| (bid - ask) as f64 / sum as f64)
+    (bid >= 0 && ask >= 0 && sum > 0).then(|| to_f64(bid - ask) / to_f64(sum))
 }
 
 impl Feature for TopImbalance {
     type Params = Params;
     const NEEDS_BOOK: bool = true;
+    const WAKES: u8 = wakes::BOOK;
 
     fn new(_: &Params) -> Result<Self, String> {
         Ok(Self { value: None })

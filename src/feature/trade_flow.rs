@@ -1,9 +1,11 @@
 //! Hot: signed volume of the trades in a time window.
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
 use super::window::Window;
 use crate::types::price::Side;
+use crate::types::time::UnixNanos;
+use crate::types::wide::to_f64;
 use serde::{Deserialize, Serialize};
 
 /// What is given.
@@ -47,6 +49,7 @@ pub struct TradeFlow {
 impl Feature for TradeFlow {
     type Params = Params;
     const NEEDS_BOOK: bool = false;
+    const WAKES: u8 = wakes::TRADE | wakes::TIME;
 
     fn new(params: &Params) -> Result<Self, String> {
         Ok(Self { output: params.output, window: Window::of_ms(params.window_ms)?, value: None })
@@ -67,9 +70,9 @@ impl Feature for TradeFlow {
         }
         if (changed || self.value.is_none()) && self.window.is_full(tick.now) {
             self.value = self.window.sums().map(|[signed, volume]| match self.output {
-                Output::Qty => signed as f64 / tick.qty_unit(),
+                Output::Qty => to_f64(signed) / tick.qty_unit(),
                 Output::Ratio if volume == 0 => 0.0,
-                Output::Ratio => signed as f64 / volume as f64,
+                Output::Ratio => to_f64(signed) / to_f64(volume),
             });
             return true;
         }
@@ -79,6 +82,11 @@ impl Feature for TradeFlow {
     #[inline]
     fn value(&self) -> Option<f64> {
         self.value
+    }
+
+    fn wakes_at(&self) -> UnixNanos {
+        // Until it is warm, the end of its first window can come with any tick.
+        if self.value.is_some() { self.window.end() } else { UnixNanos::MIN }
     }
 
     fn rescale(&mut self, _: u8, qty_finer_by: u8) -> bool {

@@ -1,8 +1,10 @@
 //! Hot: volume-weighted average price of the trades.
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
 use super::window::Window;
+use crate::types::time::UnixNanos;
+use crate::types::wide::to_f64;
 use serde::{Deserialize, Serialize};
 
 /// `kind = "vwap"`.
@@ -35,6 +37,7 @@ pub struct Vwap {
 impl Feature for Vwap {
     type Params = Params;
     const NEEDS_BOOK: bool = false;
+    const WAKES: u8 = wakes::TRADE | wakes::TIME;
 
     fn new(params: &Params) -> Result<Self, String> {
         let day = params.window_ms == 0;
@@ -59,7 +62,7 @@ impl Feature for Vwap {
         }
         self.value = match self.window.sums() {
             Some([turnover, volume]) if volume > 0 && (self.day || self.window.is_full(tick.now)) => {
-                Some(turnover as f64 / (volume as f64 * tick.px_unit()))
+                Some(to_f64(turnover) / (to_f64(volume) * tick.px_unit()))
             }
             _ => None,
         };
@@ -69,6 +72,11 @@ impl Feature for Vwap {
     #[inline]
     fn value(&self) -> Option<f64> {
         self.value
+    }
+
+    fn wakes_at(&self) -> UnixNanos {
+        // Until it is warm, the end of its first window can come with any tick.
+        if self.value.is_some() { self.window.end() } else { UnixNanos::MIN }
     }
 
     fn rescale(&mut self, px_finer_by: u8, qty_finer_by: u8) -> bool {

@@ -2,7 +2,7 @@
 //! plain weighting.)
 
 use super::Feature;
-use super::tick::Tick;
+use super::tick::{Tick, wakes};
 use serde::{Deserialize, Serialize};
 
 /// What is given.
@@ -34,6 +34,7 @@ pub struct WeightedMid {
 impl Feature for WeightedMid {
     type Params = Params;
     const NEEDS_BOOK: bool = true;
+    const WAKES: u8 = wakes::BOOK;
 
     fn new(params: &Params) -> Result<Self, String> {
         Ok(Self { output: params.output, value: None })

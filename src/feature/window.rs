@@ -106,6 +106,12 @@ impl<const N: usize> Window<N> {
         }
     }
 
+    /// When its newest bucket ends: before that, [`advance`](Self::advance) changes nothing. `NO_TIME` before the first.
+    #[inline]
+    pub fn end(&self) -> UnixNanos {
+        self.end
+    }
+
     /// The sums, unless one did not fit.
     #[inline]
     pub fn sums(&self) -> Option<[i128; N]> {

@@ -146,7 +146,9 @@ impl Writer {
             let reason = if error.is_disk_full() { LossReason::DiskFull } else { LossReason::NoSegment };
             let loss = Loss { first: sequence, last: sequence, reason };
             self.refused = Some(loss);
-            self.lanes[log.index()].refusing = true;
+            // A segment that holds nothing yet has no end to be kept clear.
+            let lane = &mut self.lanes[log.index()];
+            lane.refusing = lane.current.front.used() > 0;
             self.notes.push(Note::stopped(&loss));
             self.write_notes(time);
         }

@@ -4,8 +4,8 @@
 //! `limit` units flow off. So nothing is rounded, and an idle window gives everything back. Any window holds less than twice
 //! the limit: what the burst had, and what flowed off meanwhile.
 
-use super::wide::{div_floor, mul_saturating};
 use crate::types::time::{Nanos, UnixNanos, age};
+use crate::types::wide::{div_floor, mul_saturating};
 
 /// The units that are used up, as of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

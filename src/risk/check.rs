@@ -11,11 +11,11 @@ use super::orders::Orders;
 use super::portfolio::{Asked, Exposure, Portfolio, Tail, to_e8};
 use super::settings::Settings;
 use super::stage::RiskStage;
-use super::wide::{mul, mul_saturating, to_f64};
 use crate::event::market::MarketSection;
 use crate::types::instrument::Instrument;
 use crate::types::price::Side;
 use crate::types::time::UnixNanos;
+use crate::types::wide::{mul, mul_saturating, to_f64};
 
 /// The code of a refusal because a check could not compute (overflow, no reference price, no epoch); `value` is then
 /// the number of that check, 0 = before the first.

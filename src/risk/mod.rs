@@ -49,7 +49,6 @@ mod settings;
 mod sizing;
 pub mod sizing_models;
 mod stage;
-mod wide;
 
 #[cfg(test)]
 mod oracle_tests;

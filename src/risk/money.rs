@@ -1,9 +1,9 @@
 //! Hot: checked integer arithmetic for money: exact, or rounded by a named rule, or `None`.
 
-pub(super) use super::wide::pow10;
-use super::wide::{div_floor, mul};
 use crate::types::instrument::{Contract, Instrument};
 use crate::types::price::Money;
+pub(super) use crate::types::wide::pow10;
+use crate::types::wide::{div_floor, mul};
 
 /// Decimals of notionals and of the day's result, in the quote currency, as the checks compare them.
 pub(super) const QUOTE_DECIMALS: u8 = 8;

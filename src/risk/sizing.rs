@@ -4,12 +4,12 @@ use super::check::Wanted;
 use super::config::{self, ConfigError, Style};
 use super::money;
 use super::sizing_models::SizeRule;
-use super::wide::{div_trunc, mul};
 use crate::event::execution::{OrderType, TimeInForce};
 use crate::event::market::MarketSection;
 use crate::event::signal::{Direction, SignalSection};
 use crate::types::instrument::{Contract, Instrument};
 use crate::types::price::Side;
+use crate::types::wide::{div_trunc, mul};
 
 /// What is to be done about a difference between the wanted position and the one that is held and in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

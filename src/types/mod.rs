@@ -6,3 +6,4 @@ pub mod ids;
 pub mod instrument;
 pub mod price;
 pub mod time;
+pub mod wide;

@@ -15,6 +15,8 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 pub struct Scale {
     decimals: u8,
     text_max: u8,
+    /// The decimals, at most 8.
+    short: u32,
     unit: i64,
     /// Half of the bits by which eight characters are shifted so that the first `decimals` of them remain.
     half_left: u32,
@@ -36,7 +38,7 @@ impl Scale {
     #[inline]
     pub const fn new(decimals: u8, text_max: u8) -> Self {
         let short = if decimals > 8 { 8 } else { decimals as u32 };
-        Self { decimals, text_max, unit: pow10(decimals), half_left: 32 - 4 * short, half_right: 4 * short }
+        Self { decimals, text_max, short, unit: pow10(decimals), half_left: 32 - 4 * short, half_right: 4 * short }
     }
 }
 
@@ -79,6 +81,42 @@ const fn eight(digits: u64) -> u64 {
 /// [`Miss`]; then [`Decimal::parse`] and its `at_scale` say what is wrong, if anything is.
 #[inline(always)]
 pub fn quoted(bytes: &[u8], at: usize, scale: &Scale) -> Result<(i64, usize), Miss> {
+    let digits = load8(bytes, at) ^ ZEROS;
+    let stops = not_digits(digits);
+    // Where the second character is that is no digit: bits; 64 if it is not among the eight.
+    let second = (stops & stops.wrapping_sub(1)).trailing_zeros() & !7;
+    let first = stops.trailing_zeros() & !7;
+    let end = at + (second >> 3) as usize;
+    // In the word it stands with the bits of a digit's zero taken out.
+    const POINT: u64 = (b'.' ^ b'0') as u64;
+    let point = first != 0 && (digits >> (first & 63)) & 0xff == POINT;
+    if !point || stops == 0 || bytes.get(end) != Some(&b'"') || scale.decimals > 8 {
+        return quoted_long(bytes, at, scale);
+    }
+    // All of it in one word, with a point: its digits side by side, the first in the lowest byte. `first` is 8 to 56, and at
+    // least 8 less than `second`.
+    let written = second - first - 8;
+    let below = (1u64 << first) - 1;
+    let joined = (digits & below) | ((digits >> 8) & !below);
+    if written > 8 * u32::from(scale.text_max) {
+        return Err(Miss::Finer);
+    }
+    let more = written.saturating_sub(scale.short * 8);
+    // What the scale does not have must be zeros. `second` − 8 bits are digits, and at least 8 of them remain.
+    let kept = second - 8 - more;
+    let digits_all = joined & (u64::MAX >> (72 - second));
+    if digits_all >> kept != 0 {
+        return Err(Miss::Finer);
+    }
+    let value = eight(digits_all << (64 - kept)) as i64;
+    let missing = scale.short - ((written - more) >> 3);
+    // Below 10^7 × 10^8.
+    Ok((value * pow10(missing as u8), end))
+}
+
+/// The same for what does not fit one word, or has no point.
+#[inline]
+fn quoted_long(bytes: &[u8], at: usize, scale: &Scale) -> Result<(i64, usize), Miss> {
     let digits = load8(bytes, at) ^ ZEROS;
     let stop = not_digits(digits);
     let whole_len = (stop.trailing_zeros() >> 3) as usize;

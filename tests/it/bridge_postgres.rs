@@ -60,9 +60,10 @@ pub fn is_whole(server: &PostgresServer, last: u64) {
 pub fn settle_as(name: &str, server: &PostgresServer, journal: &Path) -> u64 {
     let mut stood = Vec::new();
     for turn in 0..20 {
-        // A slow market, so that a bridge far behind comes nearer: some 200 events a second.
+        // A slow market, so that a bridge far behind comes nearer, some 600 events a second; longer each time, since it
+        // has to make its samplers what they were before it writes again.
         let child =
-            start_with(journal, &server.admin(), "1x", 50 + 500 * turn.min(2), &[("TICKPATH__HOST__NAME", name)]);
+            start_with(journal, &server.admin(), "1x", 50 + 500 * turn.min(16), &[("TICKPATH__HOST__NAME", name)]);
         let (summary, errors) = end(child);
         let last = summary["last_sequence"].as_u64().unwrap();
         let query = format!("SELECT coalesce(max(sequence), 0) FROM tickpath.cursors WHERE host = '{name}'");

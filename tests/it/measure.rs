@@ -42,19 +42,29 @@ impl Ratios {
         format!("{:.3} [{least:.3} to {greatest:.3}]", self.median())
     }
 
-    /// For a table of many: the middle, and what a tenth of them had less, and more, than.
-    pub fn tenths(&self) -> String {
+    /// What a tenth of them have less than, and what a tenth have more than.
+    fn outer(&self) -> [f64; 2] {
         let mut values = self.0.clone();
         values.sort_by(f64::total_cmp);
-        let at =
-            |part: f64| values.get(((values.len().max(1) - 1) as f64 * part).round() as usize).map_or(f64::NAN, |v| *v);
-        format!("{:.3} [{:.3} to {:.3}]", self.median(), at(0.1), at(0.9))
+        [0.1, 0.9].map(|part| {
+            let at = (values.len().max(1) - 1) as f64 * part;
+            values.get(at.round() as usize).copied().unwrap_or(f64::NAN)
+        })
+    }
+
+    /// For a table of many: the middle, and what a tenth of them had less, and more, than.
+    pub fn tenths(&self) -> String {
+        let [low, high] = self.outer();
+        format!("{:.3} [{low:.3} to {high:.3}]", self.median())
     }
 
     /// For programs.
     pub fn json(&self) -> Value {
         let (least, greatest) = self.interval();
-        json!({ "median": self.median(), "least": least, "greatest": greatest, "rounds": self.0.len() })
+        let [low, high] = self.outer();
+        json!({
+            "median": self.median(), "tenth": low, "nine_tenths": high, "least": least, "greatest": greatest, "rounds": self.0.len(),
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 //! The host is one that mirrors nothing by itself (its journal must be fresh); the same bridges that a live host starts are
 //! begun and ended beside it, on threads of this process, so that off and on need no other start of the host. A machine's
 //! speed drifts from one second to the next, so each block with mirrors stands between two without, and is compared with
-//! their mean.
+//! their geometric mean.
 
 use crate::measure::{Ratios, moved, pin, pin_thread, report, setting, threads, two_cores};
 use crate::postgres_server::PostgresServer;
@@ -169,30 +169,42 @@ impl Measured<'_> {
         block
     }
 
-    /// One block with mirrors, and the blocks without in front of it and behind it.
-    fn between(&self, kind: Kind) -> Between {
-        let before = self.count();
+    /// Mirrors that come up to what there is now; `with` them, something is done; and they are gone again.
+    fn beside<R>(&self, with: impl FnOnce(&Bridges) -> R) -> R {
         let bridges = self.mirrors();
         self.catch_up(&bridges);
-        let written = || bridges.seen().iter().map(|one| one.status.get().events).collect::<Vec<_>>();
-        let stopped = match kind {
-            Kind::RedisStopped => Some(Stopped::new(self.servers.0)),
-            Kind::PostgresStopped => Some(Stopped::new(self.servers.1)),
-            Kind::Off | Kind::On => None,
-        };
-        let begun = written();
-        let with = if kind == Kind::Off { None } else { Some(self.count()) };
-        // That it was what its name says. One answer may have been under way.
-        let grew: Vec<bool> = written().iter().zip(&begun).map(|(after, before)| after > before).collect();
-        if with.is_some() {
-            assert!(grew[0] || kind == Kind::RedisStopped, "{kind:?}: {:?}", bridges.seen());
-            assert!(grew[1] || kind == Kind::PostgresStopped, "{kind:?}: {:?}", bridges.seen());
-        }
-        drop(stopped);
+        let done = with(&bridges);
         self.catch_up(&bridges);
-        drop(bridges);
-        // Nothing but what the machine does by itself: mirrors were there, and are gone.
-        let with = with.unwrap_or_else(|| self.count());
+        done
+    }
+
+    /// One block with mirrors, and the blocks without in front of it and behind it. Of `Off`, one without: mirrors were there
+    /// in front of it and behind it as well, so that it lies as far from the other two.
+    fn between(&self, kind: Kind) -> Between {
+        let before = self.count();
+        let with = if kind == Kind::Off {
+            self.beside(|_| ());
+            let with = self.count();
+            self.beside(|_| ());
+            with
+        } else {
+            self.beside(|bridges| {
+                let written = || bridges.seen().iter().map(|one| one.status.get().events).collect::<Vec<_>>();
+                let stopped = match kind {
+                    Kind::RedisStopped => Some(Stopped::new(self.servers.0)),
+                    Kind::PostgresStopped => Some(Stopped::new(self.servers.1)),
+                    Kind::Off | Kind::On => None,
+                };
+                let begun = written();
+                let with = self.count();
+                // That it was what its name says. One answer may have been under way.
+                let grew: Vec<bool> = written().iter().zip(&begun).map(|(after, before)| after > before).collect();
+                assert!(grew[0] || kind == Kind::RedisStopped, "{kind:?}: {:?}", bridges.seen());
+                assert!(grew[1] || kind == Kind::PostgresStopped, "{kind:?}: {:?}", bridges.seen());
+                drop(stopped);
+                with
+            })
+        };
         Between { kind, before, with, after: self.count() }
     }
 }
@@ -215,7 +227,8 @@ impl Between {
     }
 
     fn ratio(&self, figure: fn(&Histogram<u64>) -> f64) -> f64 {
-        figure(&self.with) / f64::midpoint(figure(&self.before), figure(&self.after))
+        // The geometric mean: one block in front or behind that is twice as slow must not halve what is between.
+        figure(&self.with) / (figure(&self.before) * figure(&self.after)).sqrt()
     }
 }
 
@@ -231,7 +244,7 @@ const FIGURES: [Figure; 3] = [
 fn tell(all: &[Between], measured: &Measured<'_>, pinned: bool, speed: f64) {
     let (kept, dropped): (Vec<&Between>, Vec<&Between>) = all.iter().partition(|one| one.is_steady());
     let head = format!(
-        "bytes to decision; generated market at {speed} times its pace, fused; blocks of {:?} in turns within one process; {}; {} blocks kept, {} dropped since p50 without mirrors moved by more than 20 % from the block in front to the one behind, or one had no samples\n\nRatios to the mean of the two blocks without mirrors around each: median [a tenth of the blocks had less, a tenth more]. *Pooled*: quantiles over all samples with ÷ over all samples around them.",
+        "bytes to decision; generated market at {speed} times its pace, fused; blocks of {:?} in turns within one process; {}; {} blocks kept, {} dropped since p50 without mirrors moved by more than 20 % from the block in front to the one behind, or one had no samples\n\nRatios to the geometric mean of the two blocks without mirrors around each: median [a tenth of the blocks had less, a tenth more]. *Pooled*: quantiles over all samples with ÷ over all samples around them.",
         measured.block,
         if pinned {
             "the hot thread on one core; recorder, mirrors and both servers on the other"

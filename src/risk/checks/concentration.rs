@@ -3,7 +3,7 @@
 use crate::risk::check::{Check, Context, Outcome, Unit};
 use crate::risk::config::{ConfigError, Limits, ppm};
 use crate::risk::money::div_ceil;
-use crate::risk::wide::mul;
+use crate::types::wide::mul;
 
 /// Refuses an order after which the instrument's worst-case value would be more than `max_concentration_ppm` of the gross value
 /// of the host, or of `concentration_base` while the gross is smaller than that. An exit passes.

@@ -3,7 +3,7 @@
 use crate::risk::check::{Check, Context, Outcome, Unit};
 use crate::risk::config::{ConfigError, Limits, ratio};
 use crate::risk::money::div_ceil;
-use crate::risk::wide::mul;
+use crate::types::wide::mul;
 
 /// Refuses an order after which the gross value would be more than `max_leverage` times the capital with all that was won and
 /// lost, unrealised included. When nothing is left of it, `value` is the largest number. An exit passes.

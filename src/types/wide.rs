@@ -6,7 +6,7 @@
 
 /// `a` × `b`; `None` if it does not fit.
 #[inline]
-pub(super) fn mul(a: i128, b: i128) -> Option<i128> {
+pub fn mul(a: i128, b: i128) -> Option<i128> {
     match (i64::try_from(a), i64::try_from(b)) {
         (Ok(a), Ok(b)) => Some(i128::from(a) * i128::from(b)),
         _ => mul_slow(a, b),
@@ -21,7 +21,7 @@ fn mul_slow(a: i128, b: i128) -> Option<i128> {
 
 /// `a` × `b`, or the largest or smallest number if that does not fit.
 #[inline]
-pub(super) fn mul_saturating(a: i128, b: i128) -> i128 {
+pub fn mul_saturating(a: i128, b: i128) -> i128 {
     match mul(a, b) {
         Some(product) => product,
         None if (a < 0) == (b < 0) => i128::MAX,
@@ -31,7 +31,7 @@ pub(super) fn mul_saturating(a: i128, b: i128) -> i128 {
 
 /// Quotient rounded down and rest ≥ 0 of `n` ÷ `d`; `None` unless `d` > 0.
 #[inline]
-pub(super) fn div_floor(n: i128, d: i128) -> Option<(i128, i128)> {
+pub fn div_floor(n: i128, d: i128) -> Option<(i128, i128)> {
     match (i64::try_from(n), i64::try_from(d)) {
         (Ok(n), Ok(d)) if d > 0 => Some((i128::from(n.div_euclid(d)), i128::from(n.rem_euclid(d)))),
         (_, Ok(..=0)) => None,
@@ -52,7 +52,7 @@ fn div_floor_slow(n: i128, d: i128) -> Option<(i128, i128)> {
 
 /// `n` ÷ `d`, rounded towards zero; `None` unless `d` > 0.
 #[inline]
-pub(super) fn div_trunc(n: i128, d: i128) -> Option<i128> {
+pub fn div_trunc(n: i128, d: i128) -> Option<i128> {
     match (i64::try_from(n), i64::try_from(d)) {
         (Ok(n), Ok(d)) if d > 0 => Some(i128::from(n / d)),
         (_, Ok(..=0)) => None,
@@ -68,7 +68,7 @@ fn div_trunc_slow(n: i128, d: i128) -> Option<i128> {
 
 /// The float next to `n`.
 #[inline]
-pub(super) fn to_f64(n: i128) -> f64 {
+pub fn to_f64(n: i128) -> f64 {
     match i64::try_from(n) {
         Ok(n) => n as f64,
         Err(_) => to_f64_slow(n),
@@ -83,7 +83,7 @@ fn to_f64_slow(n: i128) -> f64 {
 
 /// 10^`n`; `None` beyond 38, where it does not fit.
 #[inline]
-pub(super) fn pow10(n: u8) -> Option<i128> {
+pub fn pow10(n: u8) -> Option<i128> {
     const TABLE: [i128; 39] = {
         let mut table = [1; 39];
         let mut i = 1;
