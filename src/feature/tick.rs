@@ -32,7 +32,7 @@ pub enum Interval {
     Hour = 3,
 }
 
-/// What a tick can bring that changes a feature, as bits of [`Feature::WAKES`](super::Feature::WAKES).
+/// What a tick can bring that changes a feature, as bits of [`Feature::WAKES`](crate::feature::Feature::WAKES).
 pub mod wakes {
     /// The book changed, paused or broke, or became tradable or not.
     pub const BOOK: u8 = 1;
@@ -40,7 +40,7 @@ pub mod wakes {
     pub const TRADE: u8 = 1 << 1;
     /// A candle closed.
     pub const BAR: u8 = 1 << 2;
-    /// Time alone; then [`Feature::wakes_at`](super::Feature::wakes_at) says when.
+    /// Time alone; then [`Feature::wakes_at`](crate::feature::Feature::wakes_at) says when.
     pub const TIME: u8 = 1 << 3;
     /// Anything.
     pub const ALL: u8 = BOOK | TRADE | BAR | TIME;
