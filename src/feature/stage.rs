@@ -40,8 +40,8 @@ pub struct FeatureStage {
     cold: Box<[AnyFeature]>,
     /// Which features what an input brings can change, by the bits of `wakes`; time has one of its own.
     woken: [u64; 1 << 4],
-    /// By instrument id.
-    lanes: Box<[Option<Lane>]>,
+    /// By instrument id; a lane takes room once its instrument is seen.
+    lanes: Box<[Option<Box<Lane>>]>,
 }
 
 impl FeatureStage {
@@ -79,7 +79,7 @@ impl FeatureStage {
         let Some(slot) = self.lanes.get_mut(input.instrument.index()) else { return };
         let lane = match slot {
             Some(lane) => lane,
-            None => slot.insert(Lane::new(&self.cold, market)),
+            None => slot.insert(Box::new(Lane::new(&self.cold, market))),
         };
         if (lane.price_decimals, lane.qty_decimals) != (market.price_decimals, market.qty_decimals) {
             lane.rescale(&self.cold, market);
