@@ -63,6 +63,26 @@ pub struct Came {
     pub hash: OutputHash,
 }
 
+/// The venue's answer to a new order: filled at its price, at `now`; `number` is the order's and the trade's at the venue.
+pub fn filled(outgoing: &Outgoing, number: u64, now: i64) -> Input {
+    let command = outgoing.order.command();
+    let report = Report {
+        client_order_id: command.client_order_id,
+        venue_order_id: number,
+        trade_id: number,
+        last_px: command.px,
+        last_qty: command.qty,
+        cum_qty: command.qty,
+        leaves_qty: Qty(0),
+        exec_type: ExecType::Trade.code(),
+        side: command.side,
+        ..Report::zeroed()
+    };
+    let mut input = Input::new(InputKind::Report, SourceId::REPORT, command.instrument, now, &report);
+    input.trace = outgoing.sequence;
+    input
+}
+
 /// Nothing is to be done while the ring is full: blocks are shorter than it is.
 struct Nothing;
 
@@ -80,7 +100,6 @@ pub struct HotPath {
     finish: Finish,
     stamps: Option<Tsc>,
     now: i64,
-    trades: u64,
     sent: u64,
 }
 
@@ -123,7 +142,6 @@ impl HotPath {
             finish,
             stamps,
             now: at,
-            trades: 0,
             sent: 0,
         };
         for input in inputs {
@@ -155,26 +173,11 @@ impl HotPath {
         let last = self.sequencer.next_sequence() - 1;
         self.sequencer.await_execution(last, &mut Nothing);
         while let Some(outgoing) = self.orders.try_recv() {
-            let command = *outgoing.order.command();
-            if command.kind != CommandKind::New.code() {
+            if outgoing.order.command().kind != CommandKind::New.code() {
                 continue;
             }
             self.sent += 1;
-            self.trades += 1;
-            let report = Report {
-                client_order_id: command.client_order_id,
-                venue_order_id: self.trades,
-                trade_id: self.trades,
-                last_px: command.px,
-                last_qty: command.qty,
-                cum_qty: command.qty,
-                leaves_qty: Qty(0),
-                exec_type: ExecType::Trade.code(),
-                side: command.side,
-                ..Report::zeroed()
-            };
-            let mut input = Input::new(InputKind::Report, SourceId::REPORT, command.instrument, self.now, &report);
-            input.trace = outgoing.sequence;
+            let input = filled(&outgoing, self.sent, self.now);
             self.sequencer.publish(&input, &mut Nothing);
         }
     }

@@ -17,29 +17,64 @@ use serde_json::{Value, json};
 use shared::turns::{Ratio, Turns};
 use source::Source;
 use std::fmt::Write as _;
+use std::process::ExitCode;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |flag: &str| arguments.iter().any(|a| a == flag);
-    let passes = arguments.iter().find_map(|a| a.strip_prefix("--passes=")).map(|n| n.parse().expect("a number"));
-    let passes = passes.unwrap_or(if has("--quick") { 1 } else { 12 });
+/// What was asked for.
+struct Asked {
+    quick: bool,
+    json: bool,
+    passes: usize,
+}
+
+impl Asked {
+    /// From the arguments; the error says which of them is wrong, and what there is.
+    fn new(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let (mut asked, mut passes) = (Self { quick: false, json: false, passes: 0 }, None);
+        for argument in arguments {
+            match argument.as_str() {
+                "--quick" => asked.quick = true,
+                "--json" => asked.json = true,
+                // Cargo's own.
+                "--bench" => {}
+                other => match other.strip_prefix("--passes=").map(str::parse) {
+                    Some(Ok(number @ 1..)) => passes = Some(number),
+                    Some(_) => return Err(format!("`{other}`: expected a number of passes, at least 1")),
+                    None => return Err(format!("`{other}`; there is [--quick] [--json] [--passes=N]")),
+                },
+            }
+        }
+        asked.passes = passes.unwrap_or(if asked.quick { 1 } else { 12 });
+        Ok(asked)
+    }
+}
+
+fn main() -> ExitCode {
     let environment = std::env::vars().filter(|(name, _)| name.starts_with("TICKPATH__"));
-    let mut config = tickpath::config::load(None, environment).expect("the configuration").config;
+    let loaded = tickpath::config::load(None, environment).map_err(|error| error.to_string());
+    let begun = Asked::new(std::env::args().skip(1)).and_then(|asked| Ok((asked, loaded?.config)));
+    let (asked, mut config) = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            eprintln!("perf/tick: {error}");
+            return ExitCode::from(2);
+        }
+    };
     "fused".clone_into(&mut config.topology.placement);
     let cores = Cores::now();
     config.topology.cores = Vec::new();
     config.topology.recorder_core = cores.two.map(|(_, other)| other);
     let mut facts = Vec::new();
-    for source in source::all(if has("--quick") { 20_000 } else { 100_000 }) {
-        let (text, fact) = decisions(&config, &source, &cores, passes);
-        if !has("--json") {
+    for source in source::all(if asked.quick { 20_000 } else { 100_000 }) {
+        let (text, fact) = decisions(&config, &source, &cores, asked.passes);
+        if !asked.json {
             println!("{text}");
         }
         facts.push(fact);
     }
-    if has("--json") {
-        println!("{}", json!({ "passes": passes, "decisions": facts }));
+    if asked.json {
+        println!("{}", json!({ "passes": asked.passes, "decisions": facts }));
     }
+    ExitCode::SUCCESS
 }
 
 /// Whole decisions beside others' decoding, and each stage alone, over one source.

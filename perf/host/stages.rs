@@ -4,7 +4,7 @@
 //! then the market stage over all their inputs, and so on. What fusing costs or saves is the fused path against the sum of
 //! these; the clock is read more often here, some 10 ns a message in all.
 
-use crate::hot::{Build, Came};
+use crate::hot::{Build, Came, filled};
 use crate::shared::binance::Message;
 use crate::shared::turns::timed;
 use bytemuck::Zeroable;
@@ -13,8 +13,7 @@ use std::sync::Arc;
 use tickpath::config::Mode;
 use tickpath::event::digest::{OutputHash, SlotDigest};
 use tickpath::event::execution::CommandKind;
-use tickpath::event::input::{EpochStart, Input, InputKind};
-use tickpath::event::report::{ExecType, Report};
+use tickpath::event::input::{EpochStart, Input};
 use tickpath::event::slot::Slot;
 use tickpath::ring::spsc;
 use tickpath::runtime::group::Stages;
@@ -22,7 +21,6 @@ use tickpath::runtime::outlet::{OrderOutlet, Outgoing, OutletCounters};
 use tickpath::runtime::recovery::{Restored, opening};
 use tickpath::runtime::validate;
 use tickpath::types::ids::SourceId;
-use tickpath::types::price::Qty;
 use tickpath::venue::binance::BinanceDecoder;
 use tickpath::venue::directory::Directory;
 use tickpath::venue::feed::{Decoder, Frame, InputBatch};
@@ -161,25 +159,11 @@ impl Alone {
     /// The venue's answers, as `HotPath::answer` gives them.
     pub fn answer(&mut self) {
         while let Some(outgoing) = self.orders.try_recv() {
-            let command = *outgoing.order.command();
-            if command.kind != CommandKind::New.code() {
+            if outgoing.order.command().kind != CommandKind::New.code() {
                 continue;
             }
             self.sent += 1;
-            let report = Report {
-                client_order_id: command.client_order_id,
-                venue_order_id: self.sent,
-                trade_id: self.sent,
-                last_px: command.px,
-                last_qty: command.qty,
-                cum_qty: command.qty,
-                leaves_qty: Qty(0),
-                exec_type: ExecType::Trade.code(),
-                side: command.side,
-                ..Report::zeroed()
-            };
-            let mut input = Input::new(InputKind::Report, SourceId::REPORT, command.instrument, self.now, &report);
-            input.trace = outgoing.sequence;
+            let input = filled(&outgoing, self.sent, self.now);
             self.whole(&input);
         }
     }
