@@ -234,9 +234,58 @@ pub struct ExecutionSection {
 }
 
 impl ExecutionSection {
+    /// Bytes in front of the commands.
+    pub const HEAD: usize = core::mem::offset_of!(ExecutionSection, commands);
+
+    /// Makes the section all zero, whatever an older slot left in it. What is behind the head is only written where the head
+    /// says that it was used: of the six cache lines, which another core has read since, most inputs touch one.
+    ///
+    /// It relies on sections that were zero at first, and of which none but the execution stage has written since.
+    #[inline]
+    pub fn clear(&mut self) {
+        if (self.commands_len | self.updated | self.agreement) != 0 {
+            *self = Self::zeroed();
+        } else {
+            let (head, behind) = bytemuck::bytes_of_mut(self).split_at_mut(Self::HEAD);
+            head.fill(0);
+            debug_assert!(behind.iter().all(|byte| *byte == 0), "a quiet section says nothing");
+        }
+    }
+
     /// The commands.
     #[inline]
     pub fn commands(&self) -> &[OrderCommand] {
         &self.commands[..(self.commands_len as usize).min(COMMANDS_MAX)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl Fn(&mut ExecutionSection)) {
+        let mut section = ExecutionSection::zeroed();
+        change(&mut section);
+        section.clear();
+        assert!(bytemuck::bytes_of(&section).iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn whatever_an_older_slot_left_is_cleared() {
+        check(|_| {});
+        check(|section| (section.stamp, section.stamp_encoded, section.open_orders, section.differing) = (1, 2, 3, 4));
+        check(|section| {
+            section.commands_len = 1;
+            bytemuck::bytes_of_mut(&mut section.commands).fill(0xa5);
+        });
+        check(|section| {
+            section.updated = 1;
+            bytemuck::bytes_of_mut(&mut section.update).fill(0xa5);
+        });
+        check(|section| {
+            (section.agreement, section.agreement_changed, section.differs) = (Agreement::Differs.code(), 1, 0xff);
+            (section.confirmed.orders, section.traded.bought, section.position) = (1, Qty(2), Qty(3));
+            (section.open_buy, section.open_sell, section.unanswered) = (Qty(4), Qty(5), 6);
+        });
     }
 }

@@ -194,6 +194,8 @@ pub struct MarketSection {
 impl MarketSection {
     /// Bytes in front of the candles.
     pub const HEAD: usize = core::mem::offset_of!(MarketSection, closed);
+    /// Bytes in front of what is always zero in the head.
+    pub const USED: usize = core::mem::offset_of!(MarketSection, reserved2);
 
     /// Whether all of `mask` is set in the flags.
     #[inline]

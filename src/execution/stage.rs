@@ -67,7 +67,7 @@ impl ExecutionStage {
 
     /// One input of the live sequence, or of its replay. `out` is written completely.
     pub fn on_slot(&mut self, input: &Input, _market: &MarketSection, risk: &RiskSection, out: &mut ExecutionSection) {
-        *out = ExecutionSection::zeroed();
+        out.clear();
         self.take(input, risk, out);
         match risk.verdict() {
             Verdict::Approved => self.open(input, risk, out),

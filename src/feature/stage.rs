@@ -6,7 +6,6 @@ use crate::event::feature::{FEATURES_MAX, FeatureSection};
 use crate::event::input::{Input, InputKind};
 use crate::event::market::MarketSection;
 use crate::types::time::{NO_TIME, UnixNanos};
-use bytemuck::Zeroable;
 
 /// All features of one instrument, side by side.
 #[derive(Debug)]
@@ -71,12 +70,17 @@ impl FeatureStage {
     /// Takes in one input and the market after it, and writes all features of the input's instrument.
     #[inline]
     pub fn on_slot(&mut self, input: &Input, market: &MarketSection, out: &mut FeatureSection) {
-        *out = FeatureSection { stamp: out.stamp, count: self.names.len() as u32, ..FeatureSection::zeroed() };
+        let count = self.names.len();
+        out.clear(count);
         if input.kind == InputKind::Epoch.code() {
             self.lanes.fill_with(|| None);
+            out.values[..count].fill(0.0);
             return;
         }
-        let Some(slot) = self.lanes.get_mut(input.instrument.index()) else { return };
+        let Some(slot) = self.lanes.get_mut(input.instrument.index()) else {
+            out.values[..count].fill(0.0);
+            return;
+        };
         let lane = match slot {
             Some(lane) => lane,
             None => slot.insert(Box::new(Lane::new(&self.cold, market))),
@@ -94,7 +98,7 @@ impl FeatureStage {
             None => self.woken[usize::from(wakes::ALL)],
         };
         if lane.now >= lane.next_wake {
-            awake |= lane.due();
+            awake |= lane.due(timed);
         }
         lane.was_tradable = Some(tick.tradable);
         while awake != 0 {
@@ -102,7 +106,7 @@ impl FeatureStage {
             awake &= awake - 1;
             lane.ask(index, &tick, timed >> index & 1 == 1, &mut out.updated);
         }
-        out.values[..self.names.len()].copy_from_slice(&lane.values[..self.names.len()]);
+        out.values[..count].copy_from_slice(&lane.values[..count]);
         out.warm = lane.warm;
     }
 }
@@ -127,15 +131,19 @@ impl Lane {
         }
     }
 
-    /// The features that time changes now.
-    fn due(&mut self) -> u64 {
+    /// Those of the `timed` features that time changes now. In a busy market the windows of some end with nearly every input.
+    #[inline]
+    fn due(&mut self, mut timed: u64) -> u64 {
         self.next_wake = UnixNanos::MAX;
         let mut due = 0;
-        for (index, at) in self.wake_at.iter().take(self.features.len()).enumerate() {
-            if self.now >= *at {
+        while timed != 0 {
+            let index = timed.trailing_zeros();
+            timed &= timed - 1;
+            let at = self.wake_at.get(index as usize).copied().unwrap_or(UnixNanos::MIN);
+            if self.now >= at {
                 due |= 1 << index;
             } else {
-                self.next_wake = self.next_wake.min(*at);
+                self.next_wake = self.next_wake.min(at);
             }
         }
         due

@@ -48,10 +48,11 @@ impl MarketStage {
         Ok(Self { shared, instruments, anomalies: AnomalyCounts::default(), first_reason: InvalidReason::NoData })
     }
 
-    /// Takes in an input and writes the whole section (but its stamp, and the candles that did not close).
+    /// Takes in an input and writes the whole section (but its stamp, what nobody ever writes, and the candles that did not
+    /// close).
     pub fn on_slot(&mut self, input: &Input, out: &mut MarketSection) {
         const STAMP: usize = 8;
-        bytemuck::bytes_of_mut(out)[STAMP..MarketSection::HEAD].fill(0);
+        bytemuck::bytes_of_mut(out)[STAMP..MarketSection::USED].fill(0);
         out.exchange_time = NO_TIME;
         out.feed_latency = NO_TIME;
         out.book_time = NO_TIME;

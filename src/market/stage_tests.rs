@@ -41,7 +41,7 @@ impl Host {
 
     fn put(&mut self, input: &Input) -> MarketSection {
         // What an older slot left there must not show through.
-        bytemuck::bytes_of_mut(&mut self.out)[8..MarketSection::HEAD].fill(0xa5);
+        bytemuck::bytes_of_mut(&mut self.out)[8..MarketSection::USED].fill(0xa5);
         self.stage.on_slot(input, &mut self.out);
         self.out
     }

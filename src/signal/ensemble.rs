@@ -25,42 +25,57 @@ pub struct Outcome {
     pub confidence: f64,
 }
 
-/// Counts the votes that were cast, each with its weight, which is above 0. `None` without quorum, or when too little
-/// weight points the way of a long or short result. A tie is flat. An opinion whose confidence is not within 0..=1
-/// (NaN too) counts as not cast.
-pub fn vote(rules: &Rules, opinions: impl Iterator<Item = (f64, Opinion)>) -> Option<Outcome> {
-    let (mut cast, mut total, mut sum, mut long, mut short) = (0usize, 0.0, 0.0, 0.0, 0.0);
-    for (weight, opinion) in opinions {
+/// The votes as they are cast.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    cast: usize,
+    total: f64,
+    sum: f64,
+    long: f64,
+    short: f64,
+}
+
+impl Tally {
+    /// Counts an opinion with its weight, which is above 0. One whose confidence is not within 0..=1 (NaN too) counts as not
+    /// cast.
+    #[inline]
+    pub fn add(&mut self, weight: f64, opinion: Opinion) {
         if !(0.0..=1.0).contains(&opinion.confidence) {
-            continue;
+            return;
         }
-        cast += 1;
-        total += weight;
+        self.cast += 1;
+        self.total += weight;
         match opinion.direction {
             Direction::Long => {
-                long += weight;
-                sum += weight * opinion.confidence;
+                self.long += weight;
+                self.sum += weight * opinion.confidence;
             }
             Direction::Short => {
-                short += weight;
-                sum -= weight * opinion.confidence;
+                self.short += weight;
+                self.sum -= weight * opinion.confidence;
             }
             Direction::Flat => {}
         }
     }
-    if cast == 0 || cast < rules.quorum || total <= 0.0 {
-        return None;
+
+    /// The result. `None` without quorum, or when too little weight points the way of a long or short result. A tie is flat.
+    #[inline]
+    pub fn outcome(&self, rules: &Rules) -> Option<Outcome> {
+        if self.cast == 0 || self.cast < rules.quorum || self.total <= 0.0 {
+            return None;
+        }
+        let score: f64 = (self.sum / self.total).clamp(-1.0, 1.0);
+        if !score.is_finite() {
+            return None;
+        }
+        let size = score.abs();
+        if size == 0.0 || size < rules.score_min {
+            return Some(Outcome { direction: Direction::Flat, score, confidence: 1.0 - size });
+        }
+        let (direction, agreed) =
+            if score > 0.0 { (Direction::Long, self.long) } else { (Direction::Short, self.short) };
+        (agreed / self.total >= rules.agreement_min).then_some(Outcome { direction, score, confidence: size })
     }
-    let score: f64 = (sum / total).clamp(-1.0, 1.0);
-    if !score.is_finite() {
-        return None;
-    }
-    let size = score.abs();
-    if size == 0.0 || size < rules.score_min {
-        return Some(Outcome { direction: Direction::Flat, score, confidence: 1.0 - size });
-    }
-    let (direction, agreed) = if score > 0.0 { (Direction::Long, long) } else { (Direction::Short, short) };
-    (agreed / total >= rules.agreement_min).then_some(Outcome { direction, score, confidence: size })
 }
 
 #[cfg(test)]
@@ -70,8 +85,11 @@ mod tests {
 
     fn check(rules: (usize, f64, f64), votes: &[(f64, Direction, f64)], expected: Option<(Direction, f64, f64)>) {
         let rules = Rules { quorum: rules.0, agreement_min: rules.1, score_min: rules.2 };
-        let opinions = votes.iter().map(|&(w, direction, confidence)| (w, Opinion { direction, confidence }));
-        let got = vote(&rules, opinions).map(|o| (o.direction, o.score, o.confidence));
+        let mut tally = Tally::default();
+        for &(weight, direction, confidence) in votes {
+            tally.add(weight, Opinion { direction, confidence });
+        }
+        let got = tally.outcome(&rules).map(|o| (o.direction, o.score, o.confidence));
         assert_eq!(got, expected, "{votes:?}");
     }
 

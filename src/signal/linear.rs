@@ -113,7 +113,9 @@ impl Model for Linear {
         let mut z = self.bias;
         for term in &self.terms {
             let x = features.values.get(term.index)?;
-            z += term.weight * ((x - term.mean) / term.scale);
+            // Most features enter as they are, and what is divided by one is the same bits.
+            let standard = if term.scale == 1.0 { x - term.mean } else { (x - term.mean) / term.scale };
+            z += term.weight * standard;
         }
         if !z.is_finite() {
             return None;

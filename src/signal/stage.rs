@@ -1,13 +1,13 @@
 //! Hot: the signal stage.
 
 use super::config::Voter;
-use super::ensemble::{Rules, vote};
-use super::{Config, ConfigError, Opinion};
+use super::ensemble::{Rules, Tally};
+use super::{Config, ConfigError};
 use crate::event::feature::FeatureSection;
 use crate::event::input::{Input, InputKind};
 use crate::event::market::{MarketSection, flags};
 use crate::event::outside::OutsideSignal;
-use crate::event::signal::{Direction, SignalSection, Silence, VOTES_MAX, Vote};
+use crate::event::signal::{Direction, SignalSection, Silence, Vote};
 use crate::types::ids::Sequence;
 use crate::types::time::{NO_TIME, UnixNanos};
 use bytemuck::Zeroable;
@@ -149,27 +149,24 @@ impl SignalStage {
             return Silence::Unchanged;
         }
 
-        let mut opinions: [Option<Opinion>; VOTES_MAX] = [None; VOTES_MAX];
-        let mut warm = 0;
-        for (index, ((voter, opinion), slot)) in
-            self.voters.iter_mut().zip(&mut opinions).zip(&mut out.votes).enumerate()
-        {
-            slot.model = index as u16;
+        let (mut tally, mut warm) = (Tally::default(), 0);
+        for ((index, voter), slot) in (0u16..).zip(&mut self.voters).zip(&mut out.votes) {
+            slot.model = index;
             let needs = voter.model.needs();
             if features.warm & needs != needs {
                 continue;
             }
             warm += 1;
-            *opinion = voter.model.ask(instrument, features).filter(|o| (0.0..=1.0).contains(&o.confidence));
-            if let Some(said) = *opinion {
+            let opinion = voter.model.ask(instrument, features).filter(|o| (0.0..=1.0).contains(&o.confidence));
+            if let Some(said) = opinion {
                 let (confidence, direction) = (said.confidence as f32, said.direction.code());
-                *slot = Vote { confidence, model: index as u16, direction, cast: 1 };
+                *slot = Vote { confidence, model: index, direction, cast: 1 };
+                tally.add(voter.weight, said);
             }
         }
         out.votes_len = self.voters.len() as u8;
 
-        let cast = self.voters.iter().zip(&opinions).filter_map(|(voter, o)| o.map(|o| (voter.weight, o)));
-        let Some(outcome) = vote(&self.rules, cast) else {
+        let Some(outcome) = tally.outcome(&self.rules) else {
             return if warm < self.rules.quorum { Silence::Warming } else { Silence::NoQuorum };
         };
         out.direction = outcome.direction.code();

@@ -52,9 +52,20 @@ pub fn load8(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-#[inline(never)]
+/// The same near the end: the last eight bytes, without those in front of `at`.
+#[inline]
 fn load_tail(bytes: &[u8], at: usize) -> u64 {
-    let tail = bytes.get(at..).unwrap_or_default();
+    let missing = at.saturating_add(8) - bytes.len();
+    match bytes.last_chunk::<8>() {
+        Some(chunk) if missing < 8 => u64::from_le_bytes(*chunk) >> (8 * missing),
+        Some(_) => 0,
+        None => load_short(bytes.get(at..).unwrap_or_default()),
+    }
+}
+
+/// The same of a text that is shorter than eight bytes.
+#[inline(never)]
+fn load_short(tail: &[u8]) -> u64 {
     tail.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
@@ -91,7 +102,7 @@ pub fn quoted(bytes: &[u8], at: usize, scale: &Scale) -> Result<(i64, usize), Mi
     const POINT: u64 = (b'.' ^ b'0') as u64;
     let point = first != 0 && (digits >> (first & 63)) & 0xff == POINT;
     if !point || stops == 0 || bytes.get(end) != Some(&b'"') || scale.decimals > 8 {
-        return quoted_long(bytes, at, scale);
+        return quoted_long(bytes, at, scale, digits, stops);
     }
     // All of it in one word, with a point: its digits side by side, the first in the lowest byte. `first` is 8 to 56, and at
     // least 8 less than `second`.
@@ -114,11 +125,9 @@ pub fn quoted(bytes: &[u8], at: usize, scale: &Scale) -> Result<(i64, usize), Mi
     Ok((value * pow10(missing as u8), end))
 }
 
-/// The same for what does not fit one word, or has no point.
+/// The same for what does not fit one word, or has no point. `digits` and `stop`: the word at `at`, and what of it is none.
 #[inline]
-fn quoted_long(bytes: &[u8], at: usize, scale: &Scale) -> Result<(i64, usize), Miss> {
-    let digits = load8(bytes, at) ^ ZEROS;
-    let stop = not_digits(digits);
+fn quoted_long(bytes: &[u8], at: usize, scale: &Scale, digits: u64, stop: u64) -> Result<(i64, usize), Miss> {
     let whole_len = (stop.trailing_zeros() >> 3) as usize;
     if stop == 0 || whole_len == 0 || scale.decimals > 8 {
         return quoted_slow(bytes, at, scale);
@@ -292,6 +301,15 @@ mod tests {
             let text = format!("{value}");
             let bytes = format!("{text}{tail}");
             prop_assert_eq!(unsigned(bytes.as_bytes(), 0), Some((value, text.len())));
+        }
+
+        #[test]
+        fn eight_bytes_are_what_is_there_and_zeros(bytes in proptest::collection::vec(any::<u8>(), 0..24), at in 0usize..40) {
+            let mut whole = bytes.clone();
+            whole.resize(64, 0);
+            let expected = u64::from_le_bytes(whole[at..at + 8].try_into().unwrap());
+            prop_assert_eq!(load8(&bytes, at), expected);
+            prop_assert_eq!(load8(&bytes, usize::MAX - at), 0);
         }
 
         #[test]

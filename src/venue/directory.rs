@@ -24,10 +24,42 @@ pub enum DirectoryError {
     Scale,
 }
 
+/// A symbol of 4 to 16 bytes as two words and its length, which are equal only for the same symbol: compared in a few
+/// instructions, where a comparison of bytes would be a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key {
+    len: usize,
+    front: u64,
+    back: u64,
+}
+
+impl Key {
+    /// `None` for a symbol of another length.
+    #[inline(always)]
+    fn of(symbol: &[u8]) -> Option<Self> {
+        let len = symbol.len();
+        if len > 16 {
+            return None;
+        }
+        // The two overlap, so that together they are all of it.
+        if let (Some(front), Some(back)) = (symbol.first_chunk::<8>(), symbol.last_chunk::<8>()) {
+            return Some(Self { len, front: u64::from_le_bytes(*front), back: u64::from_le_bytes(*back) });
+        }
+        let (front, back) = (symbol.first_chunk::<4>()?, symbol.last_chunk::<4>()?);
+        let word = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+        Some(Self { len, front: word(front), back: word(back) })
+    }
+}
+
+/// Instruments that are looked through before a symbol is hashed.
+const FIRST: usize = 4;
+
 /// All instruments of the host. Ids are dense and given in the order of definition.
 #[derive(Debug)]
 pub struct Directory {
     instruments: Vec<Instrument>,
+    /// Keys of the first instruments.
+    first: [Option<(Key, VenueKind)>; FIRST],
     by_symbol: HashMap<(VenueKind, Symbol), InstrumentId, FxBuildHasher>,
     catalogue: HashMap<(VenueKind, Symbol), Instrument, FxBuildHasher>,
     instruments_max: usize,
@@ -40,6 +72,7 @@ impl Directory {
     pub fn new(instruments_max: usize) -> Self {
         Self {
             instruments: Vec::with_capacity(instruments_max),
+            first: [None; FIRST],
             by_symbol: HashMap::with_capacity_and_hasher(instruments_max, FxBuildHasher),
             catalogue: HashMap::default(),
             instruments_max,
@@ -81,9 +114,11 @@ impl Directory {
     #[inline]
     pub fn find(&self, venue: VenueKind, symbol: &[u8]) -> Option<&Instrument> {
         // One feed mostly has few instruments: a scan of the first ones beats hashing.
-        for instrument in self.instruments.iter().take(4) {
-            if instrument.symbol.as_bytes() == symbol && instrument.venue == venue {
-                return Some(instrument);
+        if let Some(key) = Key::of(symbol) {
+            for (known, instrument) in self.first.iter().zip(&self.instruments) {
+                if *known == Some((key, venue)) {
+                    return Some(instrument);
+                }
             }
         }
         let symbol = Symbol::from(core::str::from_utf8(symbol).ok()?).ok()?;
@@ -105,6 +140,9 @@ impl Directory {
             return Err(DirectoryError::Full);
         }
         instrument.id = InstrumentId(self.instruments.len() as u32);
+        if let Some(place) = self.first.get_mut(self.instruments.len()) {
+            *place = Key::of(instrument.symbol.as_bytes()).map(|key| (key, instrument.venue));
+        }
         self.instruments.push(instrument);
         self.by_symbol.insert(key, instrument.id);
         Ok(instrument.id)
@@ -219,6 +257,25 @@ mod tests {
         assert_eq!(directory.infer(VenueKind::BinanceSpot, b"S8", 0, 0), Err(DirectoryError::Full));
         directory.close();
         assert_eq!(directory.infer(VenueKind::BinanceSpot, b"S9", 0, 0), Err(DirectoryError::Closed));
+    }
+
+    #[test]
+    fn symbols_of_every_length_are_told_apart() {
+        let all: Vec<String> = (1..=32usize)
+            .flat_map(|len| ["A".repeat(len), format!("{}B", "A".repeat(len - 1)), format!("B{}", "A".repeat(len - 1))])
+            .collect();
+        for around in all.windows(FIRST) {
+            let mut directory = Directory::new(FIRST);
+            let known: std::collections::BTreeSet<&String> = around.iter().collect();
+            for symbol in &known {
+                directory.infer(VenueKind::BinanceSpot, symbol.as_bytes(), 2, 3).unwrap();
+            }
+            for symbol in &all {
+                let found = directory.find(VenueKind::BinanceSpot, symbol.as_bytes());
+                assert_eq!(found.map(|found| found.symbol.as_str()), known.get(symbol).map(|known| known.as_str()));
+                assert!(directory.find(VenueKind::BinanceUsdm, symbol.as_bytes()).is_none());
+            }
+        }
     }
 
     #[test]
