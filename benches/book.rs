@@ -5,18 +5,18 @@
 //! hftbacktest's take prices as floats; its `ROIVectorMarketDepth`, the fast one, holds only a range of prices that it is
 //! told beforehand (here: all there will be), ours any.
 //!
-//! `cargo bench --bench book [-- --quick]`
+//! `cargo bench --bench book [-- [--quick] [--json]]`
 
-#[path = "shared/turns.rs"]
-mod turns;
+mod shared;
 
 use hftbacktest::depth::{HashMapMarketDepth, L2MarketDepth, MarketDepth, ROIVectorMarketDepth};
 use rand_core::{Rng, SeedableRng};
+use shared::findings::{Findings, Sense};
+use shared::turns::{Turns, timed};
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use tickpath::market::l2::L2Book;
 use tickpath::types::price::{Px, Qty, Side};
-use turns::{Turns, timed};
 
 /// Updates in a block: some tens of microseconds, so that few blocks are hit by other processes.
 const BLOCK: usize = 1_000;
@@ -99,7 +99,8 @@ impl Workload {
         (start, updates)
     }
 
-    fn run(&self, rounds: usize) {
+    fn run(&self, findings: &mut Findings) {
+        let rounds = if findings.quick { 50 } else { 1_500 };
         let (start, updates) = self.updates(BLOCK * rounds);
         let prices = || start.iter().chain(&updates).map(|(_, px, _)| *px);
         let (low, high) = (prices().min().unwrap_or(0) - 10, prices().max().unwrap_or(0) + 10);
@@ -147,12 +148,12 @@ impl Workload {
             };
             // The stream's touch walks, and leaves levels behind that it crosses: ours and the trees show them, theirs moves
             // the other side's best away from a new level that crosses it.
-            println!("  best {side:?}: {ours:?}, hftbacktest {} and {}", best(&hashed), best(&vector));
+            let theirs = (best(&hashed), best(&vector));
+            findings.say(format_args!("  best {side:?}: {ours:?}, hftbacktest {} and {}", theirs.0, theirs.1));
         }
-        println!("{}: {} of {} blocks kept", self.name, turns.kept().len(), turns.blocks());
-        for (who, name) in turns.names().iter().enumerate() {
-            println!("  {name:<34} {:>6.1} ns   {} × tickpath", turns.nanos(who).median, turns.ratio(who, 1));
-        }
+        findings.table(self.name, "update", &turns);
+        findings.found(9, "÷ BTreeMap", self.name, Sense::More, turns.ratio(2, 1), &turns);
+        findings.found(9, "÷ hftbacktest's fast depth", self.name, Sense::More, turns.ratio(4, 1), &turns);
     }
 }
 
@@ -167,8 +168,9 @@ fn depth(book: &mut (impl L2MarketDepth + MarketDepth), (side, px, qty): Update)
 }
 
 fn main() {
-    let rounds = if std::env::args().any(|a| a == "--quick") { 50 } else { 1_500 };
+    let mut findings = Findings::begin("book", std::env::args().skip(1));
     for workload in WORKLOADS {
-        workload.run(rounds);
+        workload.run(&mut findings);
     }
+    findings.finish();
 }

@@ -4,16 +4,18 @@
 //! each frame beforehand, keep only what ours keeps, do not look up instruments, and simd-json reuses its buffers (it
 //! writes into its input, so a copy of the frame, which a receive buffer would not need, is part of its time).
 //!
-//! Method: all contestants and a floor (copying the frame) run in turns of some hundred frames, in an order that turns
-//! too; what counts is the ratio within a block. Blocks in which the floor moved by more than a fifth are dropped for all.
+//! Method: all contestants and a floor (copying the frame, counted by byte) run in turns of some hundred frames, in an order
+//! that turns too; what counts is the ratio within a block. Blocks in which the floor moved by more than a fifth are dropped
+//! for all.
 //!
-//! `cargo bench --bench decode [-- --quick]`; real frames are looked for in `TICKPATH_CAPTURES` (default `../shared/data`).
+//! `cargo bench --bench decode [-- [--quick] [--json]]`; real frames are looked for in `TICKPATH_CAPTURES` (default `../shared/data`).
 
 #![allow(unsafe_code, reason = "a rival's fastest way")]
 
 mod shared;
 
 use shared::binance::{CAPTURES, Fixed, Kind, Message, captured};
+use shared::findings::{Findings, Sense};
 use shared::turns::{Turns, timed};
 use std::hint::black_box;
 use tickpath::types::ids::SourceId;
@@ -26,7 +28,7 @@ use tickpath::venue::feed::{Decoder, Frame, InputBatch};
 const BLOCK: usize = 512;
 
 const CONTESTANTS: [&str; 8] = [
-    "floor: copy",
+    "floor: copy of a byte",
     "tickpath",
     "tickpath, general parser",
     "serde_json typed",
@@ -38,9 +40,13 @@ const CONTESTANTS: [&str; 8] = [
 /// The rivals among them.
 const RIVALS: std::ops::Range<usize> = 3..CONTESTANTS.len();
 
-fn run(name: &str, venue: VenueKind, frames: &[Message], rounds: usize) {
+/// Measures `frames`; `row` is the goal that they are about.
+fn run(findings: &mut Findings, row: Option<u8>, name: &str, venue: VenueKind, frames: &[Message]) {
+    let rounds = if findings.quick { 20 } else { 600 };
+    if frames.len() < BLOCK {
+        return findings.skip(format_args!("{name}: SKIPPED, {} frames are less than a block", frames.len()));
+    }
     let bytes = frames.iter().map(|frame| frame.bytes.len()).sum::<usize>() / frames.len();
-    println!("\n{name}: {} frames of {bytes} bytes on average", frames.len());
     let mut decoder = BinanceDecoder::new(Some(venue));
     let mut general = BinanceDecoder::new(Some(venue));
     general.set_fast_path(false);
@@ -59,7 +65,9 @@ fn run(name: &str, venue: VenueKind, frames: &[Message], rounds: usize) {
     let mut buffers = simd_json::Buffers::new(1 << 16);
     let mut turns = Turns::new(CONTESTANTS);
     for block in frames.chunks_exact(BLOCK).cycle().take(rounds) {
-        turns.block(BLOCK, |who| match who {
+        // Books of recorded days are longer at one time than at another: that disturbs nobody.
+        let bytes = block.iter().map(|frame| frame.bytes.len()).sum();
+        turns.block_of(BLOCK, bytes, |who| match who {
             0 => each(block, |_, bytes| {
                 copy[..bytes.len()].copy_from_slice(bytes);
                 black_box(&copy);
@@ -90,12 +98,11 @@ fn run(name: &str, venue: VenueKind, frames: &[Message], rounds: usize) {
             }),
         });
     }
-    println!("  {} of {} blocks kept", turns.kept().len(), turns.blocks());
-    for (who, label) in turns.names().iter().enumerate() {
-        println!("  {label:<26} {:>8.1} ns/message   {} × tickpath", turns.nanos(who).median, turns.ratio(who, 1));
-    }
+    findings.table(name, "message", &turns);
     let best = turns.figure(|times| times[RIVALS].iter().copied().fold(f64::MAX, f64::min) / times[1]);
-    println!("  speed ÷ the best rival of each block: {best}");
+    findings.say(format_args!("  {} frames of {bytes} bytes on average", frames.len()));
+    findings.say(format_args!("  speed ÷ the best rival of each block: {best}"));
+    findings.found(row, "÷ best typed decoder", name, Sense::More, best, &turns);
 }
 
 fn whole(bytes: &[u8]) -> Frame<'_> {
@@ -164,26 +171,36 @@ fn generated(kind: Kind, venue: VenueKind) -> Vec<Message> {
         .collect()
 }
 
+/// The goal that frames of a kind are about.
+fn row(kind: Kind) -> Option<u8> {
+    match kind {
+        Kind::Quote | Kind::Trade => Some(5),
+        Kind::Depth => Some(6),
+        Kind::Other => None,
+    }
+}
+
 fn main() {
-    let rounds = if std::env::args().any(|a| a == "--quick") { 20 } else { 600 };
+    let mut findings = Findings::begin("decode", std::env::args().skip(1));
     for (venue, name) in [(VenueKind::BinanceUsdm, "USD-M"), (VenueKind::BinanceSpot, "spot")] {
         for (kind, what) in
             [(Kind::Quote, "bookTicker"), (Kind::Trade, "trade"), (Kind::Depth, "depth, 20 + 20 levels")]
         {
-            run(&format!("{name} {what}, generated"), venue, &generated(kind, venue), rounds);
+            run(&mut findings, row(kind), &format!("{name} {what}, generated"), venue, &generated(kind, venue));
         }
     }
     for (file, venue) in CAPTURES {
         let Some(mut messages) = captured(file) else {
-            println!("\n{file}: SKIPPED, no capture (TICKPATH_CAPTURES names the folder)");
+            findings.skip(format_args!("{file}: SKIPPED, no capture (TICKPATH_CAPTURES names the folder)"));
             continue;
         };
         messages.retain(|message| message.kind != Kind::Other && message.bytes.is_ascii());
-        run(&format!("{file}, whole mix"), venue, &messages, rounds);
+        run(&mut findings, None, &format!("{file}, whole mix"), venue, &messages);
         for (kind, what) in [(Kind::Quote, "bookTicker"), (Kind::Trade, "trade"), (Kind::Depth, "depth")] {
             let (part, rest): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| message.kind == kind);
-            run(&format!("{file}, {what}"), venue, &part, rounds);
+            run(&mut findings, row(kind), &format!("{file}, {what}"), venue, &part);
             messages = rest;
         }
     }
+    findings.finish();
 }

@@ -9,20 +9,20 @@
 //! The stream is made here: 500 stocks, the mix of messages of a usual day (adds and deletes most of all). All of it fits the
 //! second-level cache in blocks, so that what is measured is the decoding.
 //!
-//! `cargo bench --bench itch [-- --quick]`
+//! `cargo bench --bench itch [-- [--quick] [--json]]`
 
-#[path = "shared/turns.rs"]
-mod turns;
+mod shared;
 
 use itch5::{MessageHandler, Parser};
 use rand_core::{Rng, SeedableRng};
+use shared::findings::{Findings, Sense};
+use shared::turns::{Turns, timed};
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use tickpath::types::ids::SourceId;
 use tickpath::venue::directory::Directory;
 use tickpath::venue::feed::{Decoder, Frame, InputBatch};
 use tickpath::venue::itch::ItchDecoder;
-use turns::{Turns, timed};
 
 /// Messages of a block.
 const BLOCK: usize = 4096;
@@ -132,7 +132,8 @@ fields! {
 }
 
 fn main() {
-    let rounds = if std::env::args().any(|a| a == "--quick") { 40 } else { 1_500 };
+    let mut findings = Findings::begin("itch", std::env::args().skip(1));
+    let rounds = if findings.quick { 40 } else { 1_500 };
     let blocks = stream(16);
     let mut decoder = ItchDecoder::new(1_700_000_000_000_000_000);
     let mut directory = Directory::new(STOCKS as usize + 1);
@@ -173,9 +174,10 @@ fn main() {
         });
     }
     assert_eq!((inputs, theirs), (rounds * BLOCK, rounds * BLOCK), "every message, by both");
-    println!("ITCH 5.0, {STOCKS} stocks: {} of {} blocks kept", turns.kept().len(), turns.blocks());
-    for (who, name) in turns.names().iter().enumerate() {
-        println!("  {name:<34} {:>6.1} ns/message   {} × tickpath", turns.nanos(who).median, turns.ratio(who, 1));
-    }
-    println!("  tickpath ÷ floor: {}", turns.ratio(1, 0));
+    let (name, ratio) = (format!("ITCH 5.0, {STOCKS} stocks"), turns.ratio(1, 0));
+    findings.table(&name, "message", &turns);
+    findings.say(format_args!("  tickpath ÷ floor: {ratio}"));
+    findings.found(8, "÷ scan of the lengths", &name, Sense::Less, ratio, &turns);
+    findings.found(None, "speed ÷ itch5, fields added up", &name, Sense::More, turns.ratio(2, 1), &turns);
+    findings.finish();
 }

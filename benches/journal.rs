@@ -5,13 +5,19 @@
 //!                      └─ memcpy ──→ anonymous buffer           B   the same number of bytes, record by record
 //! ```
 //!
-//! Blocks of A and B are interleaved (A B B A); the ratio is taken pair by pair. The target of B is as large as a
-//! segment and, like a segment, is prefaulted. Before each block the helper thread is given the time to catch up
-//! (chain, pages ahead), as it has at any rate that a disk can take: what is measured is the cost to the one who
-//! appends. The last line is the opposite: as fast as it goes, without a pause, helper and disk included.
-//! `--quick` runs fewer blocks; a directory may be given as an argument (default: a temporary one).
+//! Blocks of A and B are interleaved (A B B A); the ratio is taken pair by pair; a pair in which B was more than a fifth
+//! slower or faster than it mostly is, is dropped. The target of B is as large as a segment and, like a segment, is
+//! prefaulted. Before each block the helper thread is given the time to catch up (chain, pages ahead), as it has at any
+//! rate that a disk can take: what is measured is the cost to the one who appends. The last line is the opposite: as fast
+//! as it goes, without a pause, helper and disk included.
+//!
+//! `cargo bench --bench journal [-- [--quick] [--json] [DIRECTORY]]`: DIRECTORY takes the place of a temporary one.
+
+mod shared;
 
 use bytemuck::Zeroable;
+use shared::findings::{Findings, Sense};
+use shared::turns::Turns;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -71,17 +77,15 @@ impl Bench {
     }
 }
 
-fn median(values: &mut [f64]) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let pick = |q: f64| values[((values.len() - 1) as f64 * q).round() as usize];
-    (pick(0.5), pick(0.1), pick(0.9))
-}
-
 fn main() {
-    let quick = std::env::args().any(|a| a == "--quick");
-    let given = std::env::args().skip(1).find(|a| !a.starts_with("--")).map(PathBuf::from);
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let given = arguments.iter().position(|a| !a.starts_with('-')).map(|at| PathBuf::from(arguments.remove(at)));
+    let mut findings = Findings::begin("journal", arguments);
+    let quick = findings.quick;
     let (pairs, count) = if quick { (60, 2_000) } else { (1_000, 2_000) };
-    println!("append ÷ memcpy of the same bytes: median (p10 to p90) of {pairs} interleaved pairs of {count} records");
+    findings.say(format_args!(
+        "append ÷ memcpy of the same bytes: median [p10 to p90] of {pairs} interleaved pairs of {count} records"
+    ));
     for (name, payload, record) in
         [("quote", size_of::<Quote>(), QUOTE_RECORD), ("depth, 18 levels", PAYLOAD_BYTES, DEPTH_RECORD)]
     {
@@ -100,7 +104,7 @@ fn main() {
         let slots = vec![(slot, SlotDigest::of(&slot)); SLOTS];
         let target = vec![1; config.segment_bytes_market as usize];
         let mut bench = Bench { writer, slots, target, record, at: 0, sequence: recovery.sequence_last };
-        let (mut ratios, mut appends, mut copies) = (Vec::new(), Vec::new(), Vec::new());
+        let mut turns = Turns::new(["floor: memcpy of the same bytes", "append"]);
         for pair in 0..=pairs {
             bench.settle();
             let (a, b) = if pair % 2 == 0 {
@@ -112,19 +116,22 @@ fn main() {
             };
             // The first pair warms up.
             if pair > 0 {
-                ratios.push(a / b);
-                appends.push(a);
-                copies.push(b);
+                turns.take(&[b, a]);
             }
         }
-        let ((ratio, low, high), append, copy) = (median(&mut ratios), median(&mut appends).0, median(&mut copies).0);
-        println!(
-            "{name:18} {record} B  ratio {ratio:.2} ({low:.2} to {high:.2})  append {append:.1} ns  memcpy {copy:.1} ns"
-        );
+        let (ratio, what) = (turns.ratio(1, 0), format!("{name}, {record} B"));
+        findings.keep(&what, &turns, 1);
+        findings.found(16, "÷ memcpy", &what, Sense::Less, ratio, &turns);
+        let [copy, append] = [0, 1].map(|who| turns.nanos(who).median);
+        findings.say(format_args!(
+            "{name:18} {record} B  ratio {ratio}  append {append:.1} ns  memcpy {copy:.1} ns  ({} pairs dropped)",
+            turns.blocks() - turns.kept().len()
+        ));
         let flood = if quick { 100_000 } else { 2_000_000 };
         let (a, b) = (bench.append(flood), bench.copy(flood));
-        println!("{name:18} {record} B  without a pause: append {a:.1} ns  memcpy {b:.1} ns");
+        findings.say(format_args!("{name:18} {record} B  without a pause: append {a:.1} ns  memcpy {b:.1} ns"));
         let summary = bench.writer.close().expect("close");
         assert_eq!(summary.bytes, summary.records * record as u64, "the records have the length that was copied");
     }
+    findings.finish();
 }

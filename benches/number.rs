@@ -3,18 +3,18 @@
 //!
 //! All decimals are read where they stand in a frame, up to their quotation mark, which the rivals are told beforehand.
 //!
-//! `cargo bench --bench number [-- --quick]`
+//! `cargo bench --bench number [-- [--quick] [--json]]`
 
-#[path = "shared/turns.rs"]
-mod turns;
+mod shared;
 
 use rust_decimal::Decimal as RustDecimal;
+use shared::findings::{Findings, Sense};
+use shared::turns::{Turns, timed};
 use std::hint::black_box;
 use std::time::{Instant, SystemTime};
 use tickpath::runtime::clock::Tsc;
 use tickpath::types::decimal::Decimal;
 use tickpath::venue::decimal_fast::{Scale, quoted};
-use turns::{Turns, timed};
 
 /// Decimals of a block.
 const BLOCK: usize = 4096;
@@ -61,7 +61,7 @@ fn written(shape: &Shape) -> (Vec<u8>, Vec<(usize, usize)>) {
     (bytes, places)
 }
 
-fn decimals(shape: &Shape, rounds: usize) {
+fn decimals(findings: &mut Findings, shape: &Shape, rounds: usize) {
     let (bytes, places) = written(shape);
     let scale = Scale::new(shape.scale, 255);
     // Nobody is charged for finding out that it is text.
@@ -102,15 +102,13 @@ fn decimals(shape: &Shape, rounds: usize) {
             })
         });
     }
-    println!("\n{}: {} of {} blocks kept", shape.name, turns.kept().len(), turns.blocks());
-    for (who, name) in turns.names().iter().enumerate() {
-        println!("  {name:<34} {:>6.1} ns   {} × tickpath", turns.nanos(who).median, turns.ratio(who, 1));
-    }
+    findings.table(shape.name, "number", &turns);
     let best = turns.figure(|times| times[3].min(times[4]) / times[1]);
-    println!("  speed ÷ rust_decimal's faster way: {best}");
+    findings.say(format_args!("  speed ÷ rust_decimal's faster way: {best}"));
+    findings.found(7, "÷ rust_decimal", shape.name, Sense::More, best, &turns);
 }
 
-fn clocks(rounds: usize) {
+fn clocks(findings: &mut Findings, rounds: usize) {
     let tsc = Tsc::new();
     let mut turns = Turns::new(["floor: a loop", "tickpath: Tsc::read", "Instant::now", "SystemTime::now"]);
     for _ in 0..rounds {
@@ -127,16 +125,15 @@ fn clocks(rounds: usize) {
             })
         });
     }
-    println!("\na look at a clock: {} of {} blocks kept", turns.kept().len(), turns.blocks());
-    for (who, name) in turns.names().iter().enumerate() {
-        println!("  {name:<34} {:>6.1} ns   {} × tickpath", turns.nanos(who).median, turns.ratio(who, 1));
-    }
+    findings.table("a look at a clock", "look", &turns);
 }
 
 fn main() {
-    let rounds = if std::env::args().any(|a| a == "--quick") { 40 } else { 1_000 };
+    let mut findings = Findings::begin("number", std::env::args().skip(1));
+    let rounds = if findings.quick { 40 } else { 1_000 };
     for shape in &SHAPES {
-        decimals(shape, rounds);
+        decimals(&mut findings, shape, rounds);
     }
-    clocks(rounds);
+    clocks(&mut findings, rounds);
+    findings.finish();
 }

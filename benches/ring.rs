@@ -12,12 +12,15 @@
 //! a contestant's two blocks in a round the better one: that leaves preemption out, for all alike. A round whose floor is
 //! more than 20 % away from the median floor of the run is dropped.
 //!
-//! `cargo bench --bench ring -- [--quick]`
+//! `cargo bench --bench ring -- [--quick] [--json]`
 
 #[path = "shared/links.rs"]
 mod links;
+mod shared;
 
 use links::{Answer, CAPACITY, Item, Padded, Rx, Slot, Tx, array_queue, disruptor_link, line, ring};
+use shared::findings::{Findings, Sense};
+use shared::turns::Turns;
 use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -224,16 +227,19 @@ fn bulks(max: u64) -> Vec<(&'static str, Measure)> {
     all
 }
 
-/// The value at `share` of the sorted `values`.
-fn quantile(values: &mut [f64], share: f64) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * share).round() as usize]
-}
+/// How long to measure: rounds, and the length of a block.
+type Length = (usize, Duration);
 
-/// Runs `rounds` rounds and prints the table. Contestant 0 is the floor, 1 our ring.
-fn compare(title: &str, unit: &str, worker: &Worker, contestants: &[(&str, Measure)], rounds: usize, block: Duration) {
+/// Runs the rounds and prints the table. Contestant 0 is the floor, 1 our ring.
+fn compare(
+    findings: &mut Findings,
+    title: &str,
+    worker: &Worker,
+    contestants: &[(&str, Measure)],
+    (rounds, block): Length,
+) -> Turns {
     let count = contestants.len();
-    let mut kept: Vec<Vec<f64>> = Vec::new();
+    let mut turns = Turns::new(contestants.iter().map(|(name, _)| *name));
     for round in 0..rounds {
         // The floor comes first and last; the others in turn, there and back.
         let order: Vec<usize> =
@@ -245,35 +251,65 @@ fn compare(title: &str, unit: &str, worker: &Worker, contestants: &[(&str, Measu
         for &i in order.iter().rev() {
             blocks[i][1] = contestants[i].1(worker, block);
         }
-        kept.push(blocks.iter().map(|[there, back]| there.min(*back)).collect());
+        let better: Vec<f64> = blocks.iter().map(|[there, back]| there.min(*back)).collect();
+        turns.take(&better);
     }
-    let mut floors: Vec<f64> = kept.iter().map(|round| round[0]).collect();
-    let floor = quantile(&mut floors, 0.5);
-    kept.retain(|round| (round[0] / floor).max(floor / round[0]) <= 1.2);
-    println!("\n{title}: {} rounds, {} dropped (floor moved), blocks of {block:?}", kept.len(), rounds - kept.len());
-    println!("{:<24} {unit:>9}   {:<28} ÷ ring", "", "÷ floor  median [p10, p90]");
-    for (i, (name, _)) in contestants.iter().enumerate() {
-        let column = |base: Option<usize>| {
-            let mut values: Vec<f64> = kept.iter().map(|round| round[i] / base.map_or(1.0, |b| round[b])).collect();
-            [0.5, 0.1, 0.9].map(|share| quantile(&mut values, share))
-        };
-        let ([ns, ..], floor, ring) = (column(None), column(Some(0)), column(Some(1)));
-        let interval = |[median, low, high]: [f64; 3]| format!("{median:.3} [{low:.3}, {high:.3}]");
-        println!("{name:<24} {ns:>9.2}   {:<28} {}", interval(floor), interval(ring));
+    let (kept, blocks) = (turns.kept().len(), turns.blocks());
+    findings
+        .say(format_args!("\n{title}: {kept} rounds, {} dropped (floor moved), blocks of {block:?}", blocks - kept));
+    findings.say(format_args!("{:<24} {:>9}   {:<28} ÷ ring", "", "ns", "÷ floor  median [p10, p90]"));
+    for (who, name) in turns.names().iter().enumerate() {
+        let nanos = turns.nanos(who).median;
+        let [floor, ring] = [0, 1].map(|other| {
+            let ratio = turns.ratio(who, other);
+            format!("{:.3} [{:.3}, {:.3}]", ratio.median, ratio.low, ratio.high)
+        });
+        findings.say(format_args!("{name:<24} {nanos:>9.2}   {floor:<28} {ring}"));
     }
+    findings.keep(title, &turns, 1);
+    turns
+}
+
+/// Where a contestant stands.
+fn place(turns: &Turns, name: &str) -> usize {
+    turns.names().iter().position(|other| other == name).expect("it takes part")
 }
 
 fn main() {
-    let quick = std::env::args().any(|arg| arg == "--quick");
+    let mut findings = Findings::begin("ring", std::env::args().skip(1));
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     let [main_core, .., worker_core] = cores[..] else {
-        println!("two cores are needed: skipped");
-        return;
+        findings.skip("two cores are needed: SKIPPED");
+        return findings.finish();
     };
     core_affinity::set_for_current(main_core);
     let worker = Worker::new(worker_core);
-    let (rounds, block) = if quick { (2, Duration::from_millis(5)) } else { (15, Duration::from_millis(50)) };
-    compare("hop, 64 B, half of a round trip", "ns", &worker, &hops(), rounds, block);
-    compare("throughput, 64 B, one by one", "ns/item", &worker, &bulks(1), rounds, block);
-    compare("throughput, 64 B, batches of 32", "ns/item", &worker, &bulks(BATCH), rounds, block);
+    let length = if findings.quick { (5, Duration::from_millis(5)) } else { (15, Duration::from_millis(50)) };
+
+    let turns = compare(&mut findings, "hop, 64 B, half of a round trip", &worker, &hops(), length);
+    let [disruptor, rtrb, nexus] = ["disruptor", "rtrb", "nexus-queue"].map(|name| place(&turns, name));
+    for what in ["ring", "ring, answer in place", "spsc"] {
+        let ours = place(&turns, what);
+        let best = turns.figure(|times| times[ours] / times[rtrb].min(times[nexus]));
+        findings.found(1, "÷ floor", what, Sense::Less, turns.ratio(ours, 0), &turns);
+        findings.found(2, "÷ disruptor", what, Sense::Less, turns.ratio(ours, disruptor), &turns);
+        findings.found(2, "÷ best of rtrb, nexus-queue", what, Sense::Less, best, &turns);
+    }
+
+    let turns = compare(&mut findings, "throughput, 64 B, one by one", &worker, &bulks(1), length);
+    let [rtrb, array] = ["rtrb", "crossbeam ArrayQueue"].map(|name| place(&turns, name));
+    for what in ["ring", "spsc"] {
+        let ours = place(&turns, what);
+        findings.found(3, "÷ rtrb", what, Sense::More, turns.ratio(rtrb, ours), &turns);
+        findings.found(3, "÷ crossbeam ArrayQueue", what, Sense::More, turns.ratio(array, ours), &turns);
+    }
+
+    let turns = compare(&mut findings, "throughput, 64 B, batches of 32", &worker, &bulks(BATCH), length);
+    let [rtrb, disruptor] = ["rtrb", "disruptor"].map(|name| place(&turns, name));
+    for what in ["ring", "spsc"] {
+        let ours = place(&turns, what);
+        let best = turns.figure(|times| times[rtrb].min(times[disruptor]) / times[ours]);
+        findings.found(4, "÷ best rival's batches", what, Sense::More, best, &turns);
+    }
+    findings.finish();
 }

@@ -1,4 +1,5 @@
-//! What benches and `perf/host` share.
+//! What benches and `perf/` share.
 
 pub mod binance;
+pub mod findings;
 pub mod turns;

@@ -5,6 +5,7 @@
 //! than it mostly is, for the work that it had, is dropped for all: it was disturbed from outside.
 #![allow(dead_code, reason = "each bench uses its part of it")]
 
+use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Instant;
 
 /// Times of all contestants, by block.
@@ -14,15 +15,23 @@ pub struct Turns {
     times: Vec<Vec<f64>>,
 }
 
-/// The ratios of two contestants in the blocks that were kept.
-#[derive(Clone, Copy, Debug)]
+/// The ratios of two contestants in the blocks that were kept; no numbers if there were none.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
     /// The middle one.
+    #[serde(deserialize_with = "number")]
     pub median: f64,
     /// A tenth of the blocks had less.
+    #[serde(deserialize_with = "number")]
     pub low: f64,
     /// A tenth of the blocks had more.
+    #[serde(deserialize_with = "number")]
     pub high: f64,
+}
+
+/// JSON has `null` for what is no number.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 impl std::fmt::Display for Ratio {
@@ -32,7 +41,8 @@ impl std::fmt::Display for Ratio {
 }
 
 impl Ratio {
-    fn of(mut values: Vec<f64>) -> Self {
+    /// Of ratios block by block.
+    pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let at = |part: f64| match values.len() {
             0 => f64::NAN,

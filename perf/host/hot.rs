@@ -154,6 +154,12 @@ impl HotPath {
     #[inline]
     pub fn tick(&mut self, at: i64, bytes: &[u8]) {
         let stamp = self.stamps.as_ref().map_or(0, Tsc::read);
+        self.tick_from(at, bytes, stamp);
+    }
+
+    /// The same for a frame that was due at `stamp`.
+    #[inline]
+    pub fn tick_from(&mut self, at: i64, bytes: &[u8], stamp: u64) {
         self.batch.clear();
         let frame = Frame { ts_recv: at, source: SOURCE, bytes };
         self.decoder.decode(&frame, &mut self.directory, &mut self.batch).expect("a frame of the venue");

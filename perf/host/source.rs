@@ -29,7 +29,7 @@ pub fn all(generated: usize) -> Vec<Source> {
 }
 
 /// `count` frames of the generated market.
-fn market(count: usize) -> Source {
+pub fn market(count: usize) -> Source {
     let start = 1_700_000_000_000_000_000;
     let mut generator = Generator::new(&GeneratorConfig::default(), start, 1, &[]).expect("the standard market");
     let mut frames = FrameBuffer::default();

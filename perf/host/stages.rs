@@ -29,8 +29,21 @@ use tickpath::venue::order_entry::OrderEncoder;
 /// What is measured alone, in order.
 pub const PARTS: [&str; 7] = ["decode", "to the slot", "market", "feature", "signal", "risk", "execution and encoding"];
 
+/// The fused path without a reader behind it, over few slots and over as many as the ring has: what the caches cost, and what
+/// the reader's core.
+pub const LONE: [(&str, usize); 2] = [("fused, nobody reads, 64 slots", 64), ("fused, nobody reads, 4096 slots", 4096)];
+
 /// Messages of a piece: their slots fit the second-level cache.
 const PIECE: usize = 64;
+
+/// As the sequencer does.
+#[inline(always)]
+fn fill(slot: &mut Slot, input: &Input, sequence: u64) {
+    const HEADER: usize = core::mem::offset_of!(Input, payload);
+    let used = HEADER + usize::from(input.payload_len);
+    bytemuck::bytes_of_mut(&mut slot.input)[..used].copy_from_slice(&bytemuck::bytes_of(input)[..used]);
+    slot.input.sequence = sequence;
+}
 
 /// All stages, driven one after the other over blocks.
 pub struct Alone {
@@ -94,6 +107,65 @@ impl Alone {
         outlet.observe(&slot.input, &slot.execution);
     }
 
+    /// A block, message by message through all stages as a host fuses them, but with no ring and no other thread: over
+    /// `slots` slots in turn. Gives its nanoseconds.
+    pub fn fused(&mut self, block: &[Message], slots: usize) -> f64 {
+        let time = timed(|| {
+            for message in block {
+                self.batch.clear();
+                let frame =
+                    Frame { ts_recv: message.at, source: SourceId::FEED_FIRST, bytes: black_box(&message.bytes) };
+                self.decoder.decode(&frame, &mut self.directory, &mut self.batch).expect("a frame of the venue");
+                for input in self.batch.as_slice() {
+                    self.sequence += 1;
+                    let slot = &mut self.slots[self.sequence as usize & (slots - 1)];
+                    fill(slot, input, self.sequence);
+                    self.stages.run_whole(slot);
+                    Self::out(&mut self.outlet, slot);
+                }
+            }
+        });
+        self.now = block.last().map_or(self.now, |message| message.at);
+        time
+    }
+
+    /// A block, message by message through the first `parts` of [`PARTS`] alone.
+    pub fn up_to(&mut self, block: &[Message], parts: usize) {
+        for message in block {
+            self.batch.clear();
+            let frame = Frame { ts_recv: message.at, source: SourceId::FEED_FIRST, bytes: black_box(&message.bytes) };
+            self.decoder.decode(&frame, &mut self.directory, &mut self.batch).expect("a frame of the venue");
+            if parts < 2 {
+                black_box(self.batch.as_slice());
+                continue;
+            }
+            for input in self.batch.as_slice() {
+                self.sequence += 1;
+                let slot = &mut self.slots[self.sequence as usize % PIECE];
+                fill(slot, input, self.sequence);
+                let stages = &mut self.stages;
+                if parts > 2 {
+                    stages.market.on_slot(&slot.input, &mut slot.market);
+                }
+                if parts > 3 {
+                    stages.feature.on_slot(&slot.input, &slot.market, &mut slot.features);
+                }
+                if parts > 4 {
+                    stages.signal.on_slot(&slot.input, &slot.market, &slot.features, &mut slot.signal);
+                }
+                if parts > 5 {
+                    stages.risk.on_slot(&slot.input, &slot.market, &slot.signal, &mut slot.risk);
+                }
+                if parts > 6 {
+                    stages.execution.on_slot(&slot.input, &slot.market, &slot.risk, &mut slot.execution);
+                    Self::out(&mut self.outlet, slot);
+                }
+                black_box(slot);
+            }
+        }
+        self.now = block.last().map_or(self.now, |message| message.at);
+    }
+
     /// A block, piece by piece; gives the nanoseconds of each part.
     pub fn block(&mut self, block: &[Message]) -> [f64; PARTS.len()] {
         let mut sums = [0.0; PARTS.len()];
@@ -119,12 +191,9 @@ impl Alone {
         assert!(count <= self.slots.len(), "{count} inputs of {PIECE} messages");
         let slots = &mut self.slots[..count];
         times[1] = timed(|| {
-            const HEADER: usize = core::mem::offset_of!(Input, payload);
             for (slot, input) in slots.iter_mut().zip(self.batch.as_slice()) {
                 self.sequence += 1;
-                let used = HEADER + usize::from(input.payload_len);
-                bytemuck::bytes_of_mut(&mut slot.input)[..used].copy_from_slice(&bytemuck::bytes_of(input)[..used]);
-                slot.input.sequence = self.sequence;
+                fill(slot, input, self.sequence);
             }
         });
         let stages = &mut self.stages;

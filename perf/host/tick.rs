@@ -4,7 +4,7 @@ use crate::cores::Cores;
 use crate::hot::{Build, Came, HotPath};
 use crate::shared::binance::{Fixed, Kind, Message};
 use crate::shared::turns::{Turns, timed};
-use crate::stages::Alone;
+use crate::stages::{Alone, LONE};
 use crate::typed;
 use std::hint::black_box;
 
@@ -43,6 +43,7 @@ pub fn pass(build: &Build, messages: &[Message], cores: &Cores, turns: &mut Turn
     let mut paths = [HotPath::start(build, at), HotPath::start(&bare, at)];
     cores.pin();
     let mut alone = Alone::new(&bare, at);
+    let mut lone = LONE.map(|(_, slots)| (Alone::new(&bare, at), slots));
     let mut copy = vec![0u8; 1 << 20];
     let mut scratch = Vec::with_capacity(1 << 20);
     let mut buffers = simd_json::Buffers::new(1 << 16);
@@ -57,6 +58,10 @@ pub fn pass(build: &Build, messages: &[Message], cores: &Cores, turns: &mut Turn
             }
             alone.block(block);
             alone.answer();
+            for (lone, slots) in &mut lone {
+                lone.fused(block, *slots);
+                lone.answer();
+            }
             continue;
         }
         let bytes = block.iter().map(|message| message.bytes.len()).sum();
@@ -97,6 +102,10 @@ pub fn pass(build: &Build, messages: &[Message], cores: &Cores, turns: &mut Turn
         });
         // The fused path has just done this block; the stages alone do it now.
         let mut times = vec![turns.last(0), turns.last(BARE)];
+        for (lone, slots) in &mut lone {
+            times.push(lone.fused(block, *slots) / block.len() as f64);
+            lone.answer();
+        }
         times.extend(alone.block(block).map(|time| time / block.len() as f64));
         parts.take(&times);
         alone.answer();
@@ -104,6 +113,13 @@ pub fn pass(build: &Build, messages: &[Message], cores: &Cores, turns: &mut Turn
     let [stamped, bare] = paths.map(HotPath::finish);
     assert_eq!(stamped, bare, "stamps change nothing");
     assert_eq!(alone.came(), bare, "the same decisions, stage by stage");
+    for (lone, _) in &lone {
+        assert_eq!(
+            (lone.came().orders, lone.came().inputs),
+            (bare.orders, bare.inputs),
+            "the same, with nobody reading"
+        );
+    }
     bare
 }
 
