@@ -65,7 +65,8 @@ impl ExecutionStage {
         self.store.working()
     }
 
-    /// One input of the live sequence, or of its replay. `out` is written completely.
+    /// One input of the live sequence, or of its replay. `out` is what it says and zero in all else, if it was zero at first
+    /// and only such a stage has written to it.
     pub fn on_slot(&mut self, input: &Input, _market: &MarketSection, risk: &RiskSection, out: &mut ExecutionSection) {
         out.clear();
         self.take(input, risk, out);

@@ -79,9 +79,10 @@ impl Scene {
 
     pub(crate) fn step(&mut self) -> FeatureSection {
         let mut out = FeatureSection::zeroed();
-        // What an older slot left behind must not come through.
-        out.values = [f64::NAN; crate::event::feature::FEATURES_MAX];
-        (out.warm, out.updated, out.stamp) = (u64::MAX, u64::MAX, 7);
+        // What an older slot left behind, by a stage with as many features, must not come through.
+        let count = self.stage.names().len();
+        out.values[..count].fill(f64::NAN);
+        (out.warm, out.updated, out.stamp, out.count) = (u64::MAX, u64::MAX, 7, count as u32);
         self.stage.on_slot(&self.input, &self.market, &mut out);
         assert_eq!((out.stamp, out.count as usize), (7, self.stage.names().len()));
         for (i, value) in out.values.iter().enumerate() {
