@@ -73,9 +73,11 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether there is a ratio: not if all blocks were dropped.
+    /// Whether there is a ratio: not if all blocks were dropped, nor if fewer than a fifth were kept: those are no sample.
     pub fn measured(&self) -> bool {
-        self.kept > 0 && [self.ratio.median, self.ratio.low, self.ratio.high].iter().all(|number| number.is_finite())
+        self.kept > 0
+            && self.kept * 5 >= self.blocks
+            && [self.ratio.median, self.ratio.low, self.ratio.high].iter().all(|number| number.is_finite())
     }
 }
 

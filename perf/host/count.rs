@@ -1,7 +1,8 @@
 //! The fused path over the generated market, to be counted under callgrind: `perf/instructions` does it, and takes the
 //! difference of two counts, so that the start and the first messages have no part in it.
 //!
-//! No thread but this one, so that every run executes the same instructions.
+//! No thread but this one, so that every run executes the same instructions. Orders are sent and filled only where the last
+//! part has its turn: what a fill makes the others do is counted there, some instructions a message.
 
 use crate::hot::Build;
 use crate::source::market;

@@ -12,6 +12,7 @@ use tickpath::journal::{Durability, Writer};
 use tickpath::ring::spsc;
 use tickpath::runtime::clock::Tsc;
 use tickpath::runtime::outlet::Outgoing;
+use tickpath::runtime::recorder::View;
 use tickpath::runtime::recovery::{Restored, opening};
 use tickpath::runtime::sequencer::{Meanwhile, Sequencer};
 use tickpath::runtime::topology::{self, Finish, TopologySetup};
@@ -83,7 +84,7 @@ pub fn filled(outgoing: &Outgoing, number: u64, now: i64) -> Input {
     input
 }
 
-/// Nothing is to be done while the ring is full: blocks are shorter than it is.
+/// Nothing is to be done while the ring is full. Mostly it never is, since blocks are shorter; else [`HotPath::stalls`] tells.
 struct Nothing;
 
 impl Meanwhile for Nothing {
@@ -195,13 +196,23 @@ impl HotPath {
         }
     }
 
+    /// How often it found the ring full so far.
+    pub fn stalls(&self) -> u64 {
+        self.sequencer.stalls
+    }
+
     /// Ends all threads.
     pub fn finish(self) -> Came {
+        self.finish_with_view().0
+    }
+
+    /// The same, with what the recorder saw last.
+    pub fn finish_with_view(self) -> (Came, View) {
         let inputs = self.sequencer.next_sequence() - 1;
         let Self { sequencer, orders, finish, sent, .. } = self;
         let (view, trouble) = finish.join(inputs);
         drop((sequencer, orders));
         assert_eq!(trouble, None, "a thread failed");
-        Came { orders: sent, inputs, hash: view.output_hash }
+        (Came { orders: sent, inputs, hash: view.output_hash }, view)
     }
 }

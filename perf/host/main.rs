@@ -23,6 +23,10 @@ use hot::Build;
 use shared::findings::{self, Findings};
 use std::process::ExitCode;
 
+/// As in the program that ships: the naive rival allocates for every message.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What can be measured.
 const PARTS: [&str; 5] = ["tick", "load", "naive", "scale", "start"];
 
@@ -99,7 +103,7 @@ fn main() -> ExitCode {
     config.topology.recorder_core = cores.two.map(|(_, other)| other);
     let mut findings = Findings::new("host", asked.bench);
     if ["tick", "load", "naive"].iter().any(|part| asked.wants(part)) {
-        for source in source::all(if asked.bench.quick { 20_000 } else { 100_000 }) {
+        for source in source::all(if asked.bench.quick { 20_000 } else { 100_000 }, &mut findings) {
             let (venue, instruments) = (source.venue, source.instruments.clone());
             let build = Build { config: config.clone(), venue, instruments, journal: None };
             if asked.wants("tick") {

@@ -156,9 +156,32 @@ impl Scaled {
                 }
             }
         }
+        // Each instrument at another place of the mix, so that a block has all kinds of messages from the first on.
+        for at in (0..instruments).flat_map(|at| std::iter::repeat_n(at, at % 8)) {
+            feed.now += 1_000;
+            let message = feed.message(at);
+            path.tick(message.at, &message.bytes);
+            path.answer();
+            path.settle();
+        }
         path.answer();
         path.settle();
         Self { feed, path }
+    }
+
+    /// Ends it.
+    ///
+    /// # Panics
+    /// If an instrument's features were not all warm, or its book was not whole: then less was measured than is said.
+    fn finish(self, features: usize) {
+        let instruments = self.feed.names.len();
+        let (_, view) = self.path.finish_with_view();
+        assert_eq!(view.instruments.len(), instruments, "all were seen");
+        for (id, seen) in &view.instruments {
+            let warm = seen.slot.features.warm.count_ones() as usize;
+            assert_eq!(warm, features, "instrument {id}: features that are warm");
+            assert!(seen.slot.market.is_tradable(), "instrument {id}: a whole book");
+        }
     }
 
     fn block(&mut self, block: &[Message]) -> f64 {
@@ -169,12 +192,18 @@ impl Scaled {
     }
 }
 
-/// All contestants in turns, each on its own market's next block.
-fn run(title: &str, names: &[String], mut scaled: Vec<Scaled>, blocks: usize, findings: &mut Findings) -> Turns {
+/// All contestants in turns, each on its own market's next block; beside each the number of its features.
+fn run(
+    title: &str,
+    names: &[String],
+    mut scaled: Vec<(Scaled, usize)>,
+    blocks: usize,
+    findings: &mut Findings,
+) -> Turns {
     let mut turns = Turns::new(std::iter::once("floor: copy of a byte".to_owned()).chain(names.iter().cloned()));
     let mut copy = vec![0u8; 1 << 16];
     for _ in 0..blocks {
-        let texts: Vec<Vec<Message>> = scaled.iter_mut().map(|one| one.feed.block()).collect();
+        let texts: Vec<Vec<Message>> = scaled.iter_mut().map(|(one, _)| one.feed.block()).collect();
         let bytes = texts[0].iter().map(|message| message.bytes.len()).sum();
         turns.block_of(BLOCK, bytes, |who| match who {
             0 => timed(|| {
@@ -184,7 +213,7 @@ fn run(title: &str, names: &[String], mut scaled: Vec<Scaled>, blocks: usize, fi
                     black_box(&copy);
                 }
             }),
-            _ => scaled[who - 1].block(&texts[who - 1]),
+            _ => scaled[who - 1].0.block(&texts[who - 1]),
         });
     }
     findings.keep(title, &turns, 1);
@@ -196,8 +225,8 @@ fn run(title: &str, names: &[String], mut scaled: Vec<Scaled>, blocks: usize, fi
             turns.ratio(who, 1)
         ));
     }
-    for one in scaled {
-        one.path.finish();
+    for (one, features) in scaled {
+        one.finish(features);
     }
     turns
 }
@@ -207,7 +236,8 @@ pub fn compare(config: &Config, cores: &Cores, quick: bool, findings: &mut Findi
     let blocks = if quick { 20 } else { 400 };
     let counts: &[usize] = if quick { &[1, 1_000] } else { &INSTRUMENTS };
     let names: Vec<String> = counts.iter().map(|count| format!("{count} instruments")).collect();
-    let scaled = counts.iter().map(|count| Scaled::start(config.clone(), *count, cores)).collect();
+    let standard = config.feature.features.clone();
+    let scaled = counts.iter().map(|count| (Scaled::start(config.clone(), *count, cores), standard.len())).collect();
     let turns = run("an event, by instruments", &names, scaled, blocks, findings);
     let (most, last) = (names.len(), names.last().expect("two at least"));
     findings.found(
@@ -220,14 +250,13 @@ pub fn compare(config: &Config, cores: &Cores, quick: bool, findings: &mut Findi
     );
 
     let more: tickpath::feature::Config = toml::from_str(MORE).expect("features");
-    let standard = tickpath::feature::Config::default().features;
     let all: Vec<_> = standard.into_iter().chain(more.features).collect();
     let with = |count: usize| {
         let mut config = config.clone();
         // No model: they want features by name.
         config.signal.models.clear();
         config.feature.features = all[all.len() - count..].to_vec();
-        Scaled::start(config, 1, cores)
+        (Scaled::start(config, 1, cores), count)
     };
     // The one is the last of the list; the standard set and all else come before it.
     let counts = [1, 16, all.len()];

@@ -1,6 +1,7 @@
 //! Where the frames come from: recorded days, and the generated market where there are none.
 
 use crate::shared::binance::{CAPTURES, Kind, Message, captured};
+use crate::shared::findings::Findings;
 use tickpath::types::instrument::{Instrument, VenueKind};
 use tickpath::venue::sim::generator::{FrameBuffer, Generator, GeneratorConfig};
 
@@ -17,10 +18,10 @@ pub struct Source {
 }
 
 /// All there are.
-pub fn all(generated: usize) -> Vec<Source> {
+pub fn all(generated: usize, findings: &mut Findings) -> Vec<Source> {
     let recorded = CAPTURES.iter().filter_map(|(file, venue)| {
         let Some(messages) = captured(file) else {
-            eprintln!("{file}: SKIPPED, no capture (TICKPATH_CAPTURES names the folder)");
+            findings.skip(format_args!("{file}: SKIPPED, no capture (TICKPATH_CAPTURES names the folder)"));
             return None;
         };
         Some(Source { name: (*file).to_owned(), venue: *venue, instruments: Vec::new(), messages })
