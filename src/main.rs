@@ -7,6 +7,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // The allocator asks for huge pages, and rooms are reserved for what a book or an order list may become: a page of 2 MiB for
+    // each of them is gigabytes with a thousand instruments, and seconds at the start. Without the right to say so it goes on.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     // A panic is a fault of ours: say it and end at once, as by kill -9; the next start recovers from the journal. Going on
     // with a dead stage thread would leave the others waiting for it.
     let tell = std::panic::take_hook();

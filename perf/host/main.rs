@@ -83,6 +83,8 @@ impl Asked {
 }
 
 fn main() -> ExitCode {
+    // As in the program that ships.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let environment = std::env::vars().filter(|(name, _)| name.starts_with("TICKPATH__"));
     let loaded = tickpath::config::load(None, environment).map_err(|error| error.to_string());
     let begun = Asked::new(std::env::args().skip(1)).and_then(|asked| Ok((asked, loaded?.config)));
